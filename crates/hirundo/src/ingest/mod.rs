@@ -1,0 +1,11 @@
+//! Captures into the lake: find the files, read and decode them on all cores, store them in order.
+
+mod atlas;
+pub mod inputs;
+pub mod pipeline;
+pub mod reader;
+pub mod report;
+
+pub use inputs::Input;
+pub use pipeline::{Settings, run};
+pub use report::Report;

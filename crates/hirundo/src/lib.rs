@@ -1,0 +1,11 @@
+//! Everything behind the program `hirundo`: its commands and what they are made of.
+
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod ingest;
+pub mod intel;
+pub mod period;
+pub mod plot;
+pub mod screen;
+pub mod view;

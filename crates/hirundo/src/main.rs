@@ -1,0 +1,46 @@
+//! The program `hirundo`: reads the command line, runs one command, prints an error once.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use hirundo::cli::Cli;
+use hirundo::{commands, screen};
+
+/// The answer is no, or something was left out that a warning names.
+const EXIT_NO: u8 = 1;
+/// Nothing was done.
+const EXIT_FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.global.verbose);
+    match commands::run(cli) {
+        Ok(commands::Done::Yes) => ExitCode::SUCCESS,
+        Ok(commands::Done::No) => ExitCode::from(EXIT_NO),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do about a standard error that cannot be written to.
+            let written = writeln!(std::io::stderr().lock(), "error: {}", screen::one_line(&error));
+            drop(written);
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+/// Whoever reads our output has read enough; that is success.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe))
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HIRUNDO_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+}

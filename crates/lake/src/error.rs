@@ -1,0 +1,94 @@
+//! What can go wrong in the lake, each kind with what was attempted and with what.
+
+use std::path::PathBuf;
+
+/// An error of the lake.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("could not {action} {}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A folder that should be a lake is not, or is of a version this program does not know.
+    #[error("{} is not a lake this program can use: {reason}", path.display())]
+    NotALake {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A file in the lake does not hold what it should.
+    #[error("{} is damaged: {reason}; hint: `hirundo lake verify` lists every damaged file", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another process is writing to the lake.
+    #[error("the lake {} is being written by another process; hint: wait for it to end and try again", path.display())]
+    Busy {
+        /// The lake.
+        path: PathBuf,
+    },
+    /// A Parquet file could not be written or read.
+    #[error("could not {action} Parquet data")]
+    Parquet {
+        /// What was attempted.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// Arrow data did not have the expected shape.
+    #[error("could not {action}")]
+    Arrow {
+        /// What was attempted.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: arrow::error::ArrowError,
+    },
+    /// The query engine refused or failed.
+    #[error("the query failed: {source}")]
+    Query {
+        /// Why.
+        #[source]
+        source: Box<datafusion::error::DataFusionError>,
+    },
+    /// A limit that keeps memory or disk bounded was reached.
+    #[error("{what} reached the limit of {limit}")]
+    Limit {
+        /// What was being counted.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+/// Result of everything the lake does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<datafusion::error::DataFusionError> for Error {
+    fn from(source: datafusion::error::DataFusionError) -> Self {
+        Error::Query { source: Box::new(source) }
+    }
+}
+
+/// Names the action and the path of an I/O error.
+pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.into();
+    move |source| Error::Io { action, path, source }
+}
+
+/// Names the action of a Parquet error.
+pub(crate) fn parquet(action: &'static str) -> impl FnOnce(parquet::errors::ParquetError) -> Error {
+    move |source| Error::Parquet { action, source }
+}

@@ -1,0 +1,325 @@
+//! A lake on disk: its folders, its log of what was stored, and the rule that nothing counts twice.
+//!
+//! What is stored is known by *pieces*: a stretch of one capture, named by a digest of its bytes and its
+//! sensor. Pieces are stored in *batches*: the files of a sealed segment, then, last, the record that
+//! lists the pieces in it. A piece that some record lists is never stored again; a batch cut short by a
+//! crash has no record, and comes out with the same file names when it is made again.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::seal::TableFile;
+use crate::store::{Lock, Store};
+
+/// Version of the layout on disk.
+const FORMAT: u32 = 1;
+/// Folder of everything that is not a table.
+const OWN: &str = "_hirundo";
+const FORMAT_FILE: &str = "_hirundo/format.json";
+const WRITE_LOCK: &str = "_hirundo/write.lock";
+const READ_LOCK: &str = "_hirundo/read.lock";
+const BATCHES: &str = "_hirundo/batches";
+const JOURNAL: &str = "_hirundo/journal.json";
+const RETAINED: &str = "_hirundo/retained.json";
+
+/// Name of a piece: digest over its bytes, and the sensor.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PieceId(String);
+
+impl PieceId {
+    /// From the digest of the bytes and the sensor's name.
+    #[must_use]
+    pub fn new(digest: u128, sensor: &str) -> PieceId {
+        PieceId(format!("{digest:032x}-{sensor}"))
+    }
+}
+
+/// One piece as a record keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Its name.
+    pub id: PieceId,
+    /// Where it came from, for people.
+    pub origin: String,
+    /// Frames read.
+    pub frames: u64,
+    /// Of them stored as packets.
+    pub packets: u64,
+    /// Frames and parts of packets that could not be read, by reason.
+    pub unreadable: BTreeMap<String, u64>,
+}
+
+/// Record of a batch: what was stored, in which files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Version of this record.
+    pub version: u32,
+    /// What is in it.
+    pub pieces: Vec<Piece>,
+    /// Relative paths of its files, with their rows.
+    pub files: BTreeMap<String, u64>,
+}
+
+/// Exchange of files that must happen as one: written before it begins, deleted when it is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// New files: (where they wait, where they belong).
+    pub add: Vec<(String, String)>,
+    /// Files they replace.
+    pub remove: Vec<String>,
+}
+
+/// What retention took away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retained {
+    /// Packets of days before this one (days since 1970) may be gone though their roll-ups are there.
+    pub packets_from: Option<i64>,
+}
+
+/// A lake open for reading.
+#[derive(Clone, Debug)]
+pub struct Lake {
+    store: Store,
+}
+
+/// A lake open for writing: one process at a time.
+#[derive(Debug)]
+pub struct Writer {
+    lake: Lake,
+    pieces: HashSet<PieceId>,
+    _lock: Lock,
+}
+
+impl Lake {
+    /// Opens a lake that is there.
+    ///
+    /// # Errors
+    /// When there is none, or one of another version.
+    pub fn open(root: &Path) -> Result<Lake> {
+        let lake = Lake { store: Store::new(root.to_owned()) };
+        match lake.store.get(FORMAT_FILE)? {
+            Some(bytes) => lake.check_format(&bytes)?,
+            None => {
+                return Err(Error::NotALake {
+                    path: root.to_owned(),
+                    reason: "there is no lake here; hint: `hirundo ingest` makes one, or name another with --lake".to_owned(),
+                });
+            }
+        }
+        Ok(lake)
+    }
+
+    /// Opens a lake, making an empty one where there is nothing.
+    ///
+    /// # Errors
+    /// When the folder holds something else, or a lake of another version.
+    pub fn open_or_create(root: &Path) -> Result<Lake> {
+        let store = Store::new(root.to_owned());
+        if store.get(FORMAT_FILE)?.is_none() {
+            let occupied = std::fs::read_dir(root).is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != OWN));
+            if occupied {
+                let reason = "the folder is not empty and holds no lake; hint: name a new folder".to_owned();
+                return Err(Error::NotALake { path: root.to_owned(), reason });
+            }
+            store.put(FORMAT_FILE, format!("{{\"format\":{FORMAT}}}\n").as_bytes())?;
+        }
+        for table in crate::schema::TABLES {
+            let folder = store.path(table.name);
+            std::fs::create_dir_all(&folder).map_err(crate::error::io("create the folder", folder))?;
+        }
+        Lake::open(root)
+    }
+
+    fn check_format(&self, bytes: &[u8]) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let reason = match serde_json::from_slice::<Format>(bytes) {
+            Ok(Format { format: FORMAT }) => return Ok(()),
+            Ok(Format { format }) => format!("it has format {format} and this program knows {FORMAT}; hint: use the version of hirundo that wrote it"),
+            Err(error) => format!("{FORMAT_FILE} cannot be read: {error}"),
+        };
+        Err(Error::NotALake { path: self.store.root().to_owned(), reason })
+    }
+
+    /// Its files.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Held while reading, so that no exchange of files happens in between.
+    ///
+    /// # Errors
+    /// When the lock cannot be had for another reason than a lake that may only be read.
+    pub fn read_lock(&self) -> Result<Option<Lock>> {
+        self.store.lock_shared(READ_LOCK)
+    }
+
+    /// The right to write; finishes an exchange that a crash interrupted and sweeps what it left.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another process writes.
+    pub fn writer(&self) -> Result<Writer> {
+        let Some(lock) = self.store.lock(WRITE_LOCK, false)? else {
+            return Err(Error::Busy { path: self.store.root().to_owned() });
+        };
+        self.store.sweep()?;
+        if let Some(bytes) = self.store.get(JOURNAL)? {
+            let journal: Journal = parse(&self.store, JOURNAL, &bytes)?;
+            self.finish(&journal)?;
+        }
+        let waiting = self.store.list("", "waiting")?;
+        self.store.delete(waiting.iter().map(String::as_str))?;
+        let mut pieces = HashSet::new();
+        for (_, batch) in self.batches()? {
+            pieces.extend(batch.pieces.into_iter().map(|piece| piece.id));
+        }
+        Ok(Writer { lake: self.clone(), pieces, _lock: lock })
+    }
+
+    /// Every record with its path, in order of path.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn batches(&self) -> Result<Vec<(String, Batch)>> {
+        let mut batches = Vec::new();
+        for path in self.store.list(BATCHES, "json")? {
+            if let Some(bytes) = self.store.get(&path)? {
+                let batch = parse(&self.store, &path, &bytes)?;
+                batches.push((path, batch));
+            }
+        }
+        Ok(batches)
+    }
+
+    /// What retention took away.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn retained(&self) -> Result<Retained> {
+        match self.store.get(RETAINED)? {
+            Some(bytes) => parse(&self.store, RETAINED, &bytes),
+            None => Ok(Retained::default()),
+        }
+    }
+
+    fn finish(&self, journal: &Journal) -> Result<()> {
+        let _lock = self.store.lock(READ_LOCK, true)?;
+        for (waiting, place) in &journal.add {
+            let (from, to) = (self.store.path(waiting), self.store.path(place));
+            match std::fs::rename(&from, &to) {
+                Ok(()) => {}
+                // Renamed before the crash.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && to.exists() => {}
+                Err(error) => return Err(crate::error::io("rename into place", to)(error)),
+            }
+        }
+        self.store.delete(journal.remove.iter().map(String::as_str))?;
+        self.store.delete([JOURNAL])
+    }
+}
+
+impl Writer {
+    /// The lake.
+    #[must_use]
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// The pieces stored already.
+    #[must_use]
+    pub fn pieces(&self) -> &HashSet<PieceId> {
+        &self.pieces
+    }
+
+    /// Stores a batch: its files, then the record. On return it is durable.
+    ///
+    /// # Errors
+    /// When the disk refuses; then nothing of it counts as stored.
+    pub fn commit(&mut self, pieces: Vec<Piece>, files: &[TableFile]) -> Result<()> {
+        let name = batch_name(&pieces);
+        let paths: Vec<String> = files.iter().map(|file| file_path(file.table.name, file.day, &name)).collect();
+        self.lake.store.put_all(paths.iter().cloned().zip(files.iter().map(|file| file.bytes.as_slice())))?;
+        let rows = paths.into_iter().zip(files.iter().map(|file| file.rows)).collect();
+        let batch = Batch { version: FORMAT, pieces, files: rows };
+        self.lake.store.put(&format!("{BATCHES}/{name}.json"), &json(&batch))?;
+        self.pieces.extend(batch.pieces.into_iter().map(|piece| piece.id));
+        Ok(())
+    }
+
+    /// Replaces files by others as one step that a crash cannot halve.
+    ///
+    /// # Errors
+    /// When the disk refuses; the next [`Lake::writer`] then ends what was begun.
+    pub fn exchange(&mut self, name: &str, files: &[TableFile], remove: Vec<String>) -> Result<()> {
+        let places: Vec<String> = files.iter().enumerate().map(|(n, file)| file_path(file.table.name, file.day, &format!("{name}-{n}"))).collect();
+        let add: Vec<(String, String)> = places.into_iter().map(|place| (format!("{place}.waiting"), place)).collect();
+        self.lake.store.put_all(add.iter().map(|(waiting, _)| waiting.clone()).zip(files.iter().map(|file| file.bytes.as_slice())))?;
+        self.exchange_waiting(Journal { add, remove })
+    }
+
+    /// The same with new files that wait on disk already, durable.
+    ///
+    /// # Errors
+    /// As [`Writer::exchange`].
+    pub fn exchange_waiting(&mut self, mut journal: Journal) -> Result<()> {
+        journal.remove.retain(|path| !journal.add.iter().any(|(_, place)| place == path));
+        self.lake.store.put(JOURNAL, &json(&journal))?;
+        self.lake.finish(&journal)
+    }
+
+    /// Notes that packets of days before `day` may be gone.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_retained(&mut self, retained: Retained) -> Result<()> {
+        self.lake.store.put(RETAINED, &json(&retained))
+    }
+}
+
+/// Path of a table's file for a day.
+#[must_use]
+pub fn file_path(table: &str, day: i64, name: &str) -> String {
+    format!("{table}/day={}/{name}.parquet", day_text(day))
+}
+
+/// A day (days since 1970) as the folders write it, `2022-04-01`.
+#[must_use]
+pub fn day_text(day: i64) -> String {
+    let date = chrono::DateTime::from_timestamp(day.saturating_mul(86_400), 0).unwrap_or_default();
+    date.format("%Y-%m-%d").to_string()
+}
+
+/// The day of a file path of [`file_path`], days since 1970.
+#[must_use]
+pub fn day_of(path: &str) -> Option<i64> {
+    let text = path.split('/').find_map(|part| part.strip_prefix("day="))?;
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    Some(date.signed_duration_since(chrono::NaiveDate::default()).num_days())
+}
+
+/// A batch is named by its pieces, so that the same pieces make the same files.
+fn batch_name(pieces: &[Piece]) -> String {
+    let mut hasher = twox_hash::XxHash3_128::new();
+    for piece in pieces {
+        hasher.write(piece.id.0.as_bytes());
+        hasher.write(b"\n");
+    }
+    format!("{:032x}", hasher.finish_128())
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Our own records hold only text and numbers, which always serialise.
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(store: &Store, path: &str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Damaged { path: store.path(path), reason: error.to_string() })
+}

@@ -1,0 +1,22 @@
+//! The lake: packets to Parquet and back. Schema, writing, roll-ups, compaction, retention, and the only door to the query engine.
+
+pub mod codes;
+pub mod encode;
+pub mod error;
+pub mod functions;
+pub mod lake;
+pub mod names;
+pub mod question;
+pub mod rollup;
+pub mod schema;
+pub mod seal;
+pub mod segment;
+pub mod session;
+pub mod sort;
+pub mod store;
+pub mod tables;
+
+pub use error::{Error, Result};
+pub use lake::{Lake, Piece, PieceId, Writer};
+pub use question::{Days, Filter, Measure, Subject};
+pub use session::{Answer, Parameter, Session};

@@ -1,0 +1,261 @@
+//! Named questions: rankings, trends and what was observed, as SQL over the table that can answer them fastest.
+
+use crate::error::Result;
+use crate::session::{Answer, Parameter, Session};
+
+/// What is ranked or followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Destination ports, with protocol; ICMP is one row.
+    Ports,
+    /// Regions of the sources.
+    Regions,
+    /// Source addresses.
+    Sources,
+    /// Tools of the sources.
+    Tools,
+    /// Autonomous systems of the sources.
+    Networks,
+    /// Kinds of packets.
+    Kinds,
+    /// Sensors.
+    Sensors,
+    /// Research organisations that scan.
+    Scanners,
+    /// Everything together: one series, no ranking.
+    All,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Packets.
+    Packets,
+    /// Bytes, as the IP headers say.
+    Bytes,
+    /// Distinct source addresses of the whole period.
+    Sources,
+    /// Distinct source addresses of each day, added up over the days (延べ数).
+    CumulativeSources,
+}
+
+/// Which packets count. Empty lists do not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Sensors by name.
+    pub sensors: Vec<String>,
+    /// Regions by code.
+    pub regions: Vec<String>,
+    /// Protocol and destination port; port `None` is the whole protocol.
+    pub ports: Vec<(u8, Option<u16>)>,
+    /// Tools of the source by name; the empty name is "none".
+    pub tools: Vec<String>,
+    /// Marks of the packet by name; the empty name is "none".
+    pub marks: Vec<String>,
+    /// Kinds by name.
+    pub kinds: Vec<String>,
+    /// Autonomous systems of the source.
+    pub networks: Vec<u32>,
+    /// Organisations, when a known research scanner; the empty name is "none".
+    pub scanners: Vec<String>,
+    /// Networks the source address must be in, such as `192.0.2.0/24`.
+    pub sources: Vec<String>,
+}
+
+/// A span of days, both included, days since 1970.
+pub type Days = (i32, i32);
+
+/// Table that answers, and how it counts.
+struct Plan {
+    table: String,
+    value: &'static str,
+}
+
+impl Subject {
+    /// Columns it groups by.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Subject::Ports => &["proto", "dst_port"],
+            Subject::Regions => &["region"],
+            Subject::Sources => &["src", "src6"],
+            Subject::Tools => &["tool"],
+            Subject::Networks => &["asn"],
+            Subject::Kinds => &["kind"],
+            Subject::Sensors => &["sensor"],
+            Subject::Scanners => &["scanner"],
+            Subject::All => &[],
+        }
+    }
+
+    const fn needs_source(self) -> bool {
+        match self {
+            Subject::Sources | Subject::Networks | Subject::Scanners => true,
+            Subject::Ports | Subject::Regions | Subject::Tools | Subject::Kinds | Subject::Sensors | Subject::All => false,
+        }
+    }
+}
+
+/// The cheapest table that has every column asked for.
+fn plan(subject: Subject, measure: Measure, filter: &Filter, hourly: bool) -> Plan {
+    let by_port = subject == Subject::Ports || !filter.ports.is_empty() || !filter.marks.is_empty();
+    let by_source = subject.needs_source()
+        || matches!(measure, Measure::Sources | Measure::CumulativeSources)
+        || !(filter.networks.is_empty() && filter.scanners.is_empty() && filter.sources.is_empty());
+    let table = match (by_port, by_source) {
+        (_, true) if by_port || hourly => "packets",
+        (_, true) => "sources",
+        (_, false) if hourly => "hourly",
+        (_, false) => "daily",
+    };
+    let value = match (measure, table) {
+        (Measure::Packets, "packets") => "count(*)",
+        (Measure::Packets, _) => "sum(packets)",
+        (Measure::Bytes, "packets") => "sum(ip_len)",
+        (Measure::Bytes, _) => "sum(bytes)",
+        (Measure::Sources, _) => "count(DISTINCT src) + count(DISTINCT src6)",
+        (Measure::CumulativeSources, _) => "sum(hosts)",
+    };
+    let hour = if hourly && table == "packets" { ", date_trunc('hour', time) AS hour" } else { "" };
+    if measure == Measure::CumulativeSources {
+        // Distinct a day first; the outer query adds the days up.
+        let keys: String = subject.keys().iter().filter(|key| !key.starts_with("src")).map(|key| format!(", {key}")).collect();
+        let table = format!(
+            "(SELECT day{keys}, count(DISTINCT src) + count(DISTINCT src6) AS hosts FROM {table} WHERE true {} GROUP BY day{keys})",
+            filter.sql()
+        );
+        return Plan { table, value };
+    }
+    let table = if hour.is_empty() { table.to_owned() } else { format!("(SELECT *{hour} FROM packets)") };
+    Plan { table, value }
+}
+
+impl Filter {
+    /// As SQL conditions, each begun with AND.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        let mut sql = String::new();
+        for (column, values) in [("sensor", &self.sensors), ("region", &self.regions), ("tool", &self.tools), ("mark", &self.marks), ("kind", &self.kinds), ("scanner", &self.scanners)] {
+            any(&mut sql, values.iter().map(|value| text_is(column, value)));
+        }
+        any(&mut sql, self.ports.iter().map(|(proto, port)| match port {
+            Some(port) => format!("(proto = {proto} AND dst_port = {port})"),
+            None => format!("proto = {proto}"),
+        }));
+        any(&mut sql, self.networks.iter().map(|asn| format!("asn = {asn}")));
+        any(&mut sql, self.sources.iter().map(|network| {
+            let column = if network.contains(':') { "src6" } else { "src" };
+            format!("in_network({column}, {})", quote(network))
+        }));
+        sql
+    }
+}
+
+fn any(sql: &mut String, conditions: impl Iterator<Item = String>) {
+    let conditions: Vec<String> = conditions.collect();
+    if !conditions.is_empty() {
+        sql.push_str(&format!(" AND ({})", conditions.join(" OR ")));
+    }
+}
+
+fn text_is(column: &str, value: &str) -> String {
+    if value.is_empty() { format!("{column} IS NULL") } else { format!("{column} = {}", quote(value)) }
+}
+
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn days(names: [&'static str; 2], days: Days) -> [(&'static str, Parameter); 2] {
+    [(names[0], Parameter::Day(days.0)), (names[1], Parameter::Day(days.1))]
+}
+
+/// The SQL of a ranking, with its parameters put in: what the docs and the report show.
+#[must_use]
+pub fn top_sql(subject: Subject, measure: Measure, filter: &Filter) -> String {
+    let plan = plan(subject, measure, filter, false);
+    let keys = subject.keys();
+    let outer_filter = if measure == Measure::CumulativeSources { String::new() } else { filter.sql() };
+    let unknown = if keys.contains(&"asn") || keys.contains(&"scanner") { format!(" AND {} IS NOT NULL", keys.join(" IS NOT NULL AND ")) } else { String::new() };
+    let shown: Vec<String> = match subject {
+        Subject::Sources => vec!["coalesce(ip(r.src), ip(r.src6)) AS source".to_owned()],
+        Subject::Ports | Subject::Regions | Subject::Tools | Subject::Networks | Subject::Kinds | Subject::Sensors | Subject::Scanners | Subject::All => {
+            keys.iter().map(|key| format!("r.{key}")).collect()
+        }
+    };
+    let same: Vec<String> = keys.iter().map(|key| format!("r.{key} IS NOT DISTINCT FROM b.{key}")).collect();
+    include_str!("../sql/top.sql")
+        .replace("{keys}", &keys.join(", "))
+        .replace("{value}", plan.value)
+        .replace("{table}", &plan.table)
+        .replace("{filter}", &(outer_filter + &unknown))
+        .replace("{shown}", &shown.join(", "))
+        .replace("{same}", &same.join(" AND "))
+}
+
+impl Session {
+    /// Ranking of a period: columns rank, the subject's own, value, share (per cent), rank_before, value_before.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn top(&self, subject: Subject, measure: Measure, filter: &Filter, now: Days, before: Days, limit: i64) -> Result<Answer> {
+        let sql = top_sql(subject, measure, filter);
+        let mut parameters = days(["first", "last"], now).to_vec();
+        parameters.extend(days(["before_first", "before_last"], before));
+        parameters.push(("limit", Parameter::Number(limit)));
+        self.ask(&sql, &parameters).await
+    }
+
+    /// Series of a period: columns time (day, or hour when `hourly`), the subject's own, value.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn trend(&self, subject: Subject, measure: Measure, filter: &Filter, period: Days, hourly: bool) -> Result<Answer> {
+        let plan = plan(subject, measure, filter, hourly);
+        let time = if hourly { "hour" } else { "day" };
+        let keys: String = subject.keys().iter().map(|key| format!("{key}, ")).collect();
+        let group = std::iter::once(time).chain(subject.keys().iter().copied()).collect::<Vec<_>>().join(", ");
+        let outer_filter = if measure == Measure::CumulativeSources { String::new() } else { filter.sql() };
+        let sql = include_str!("../sql/trend.sql")
+            .replace("{time}", time)
+            .replace("{keys}", &keys)
+            .replace("{value}", &format!("CAST({} AS BIGINT)", plan.value))
+            .replace("{table}", &plan.table)
+            .replace("{filter}", &outer_filter)
+            .replace("{group}", &group);
+        self.ask(&sql, &days(["first", "last"], period)).await
+    }
+
+    /// What was observed each day: columns day, sensors, sensor_days, seen, kept, unreadable.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn sensor_days(&self, sensors: &[String], period: Days) -> Result<Answer> {
+        let filter = Filter { sensors: sensors.to_vec(), ..Filter::default() };
+        let sql = include_str!("../sql/sensor_days.sql").replace("{filter}", &filter.sql());
+        self.ask(&sql, &days(["first", "last"], period)).await
+    }
+
+    /// FlowTuple rows of a period, in STARDUST's layout.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn flowtuple(&self, filter: &Filter, period: Days) -> Result<Answer> {
+        let sql = include_str!("../sql/flowtuple.sql").replace("{filter}", &filter.sql());
+        self.ask(&sql, &days(["first", "last"], period)).await
+    }
+
+    /// First and last day with anything in the lake; `None` for an empty lake.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn span(&self) -> Result<Option<Days>> {
+        use arrow::array::AsArray;
+        use arrow::datatypes::Int32Type;
+        let batches = self.ask(include_str!("../sql/span.sql"), &[]).await?.all().await?;
+        let cell = |column: usize| {
+            let array = batches.first()?.column(column).as_primitive::<Int32Type>();
+            array.iter().next().flatten()
+        };
+        Ok(cell(0).zip(cell(1)))
+    }
+}
