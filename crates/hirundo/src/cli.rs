@@ -267,7 +267,7 @@ pub enum ExportAs {
 pub struct Export {
     /// What to write
     #[arg(long = "as", value_enum, default_value_t = ExportAs::Parquet)]
-    pub kind: ExportAs,
+    pub written_as: ExportAs,
     /// File to write; - is standard output
     #[arg(long, short, default_value = "-")]
     pub out: PathBuf,

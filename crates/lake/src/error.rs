@@ -63,6 +63,14 @@ pub enum Error {
         #[source]
         source: Box<datafusion::error::DataFusionError>,
     },
+    /// There is no table of that name.
+    #[error("there is no table {name:?}; hint: the tables are {tables}")]
+    NoTable {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        tables: String,
+    },
     /// A limit that keeps memory or disk bounded was reached.
     #[error("{what} reached the limit of {limit}")]
     Limit {

@@ -15,14 +15,17 @@ use crate::seal::TableFile;
 use crate::store::{Lock, Store};
 
 /// Version of the layout on disk.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 /// Folder of everything that is not a table.
 const OWN: &str = "_hirundo";
 const FORMAT_FILE: &str = "_hirundo/format.json";
 const WRITE_LOCK: &str = "_hirundo/write.lock";
 const READ_LOCK: &str = "_hirundo/read.lock";
 const BATCHES: &str = "_hirundo/batches";
+const CHANGES: &str = "_hirundo/changes";
 const JOURNAL: &str = "_hirundo/journal.json";
+/// Suffix of files that a change will put in place.
+const WAITING: &str = "waiting";
 const RETAINED: &str = "_hirundo/retained.json";
 
 /// Name of a piece: digest over its bytes, and the sensor.
@@ -59,24 +62,74 @@ pub struct Batch {
     pub version: u32,
     /// What is in it.
     pub pieces: Vec<Piece>,
-    /// Relative paths of its files, with their rows.
-    pub files: BTreeMap<String, u64>,
+    /// Its files by relative path.
+    pub files: BTreeMap<String, FileRecord>,
+}
+
+/// What a record says of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Rows in it.
+    pub rows: u64,
+    /// Length, bytes.
+    pub bytes: u64,
+    /// XXH3-128 of all its bytes, hexadecimal.
+    pub digest: String,
+}
+
+impl FileRecord {
+    /// Of a file's rows and bytes.
+    #[must_use]
+    pub fn new(rows: u64, bytes: &[u8]) -> FileRecord {
+        FileRecord { rows, bytes: bytes.len() as u64, digest: digest(bytes) }
+    }
+}
+
+/// XXH3-128 of bytes, hexadecimal.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    format!("{:032x}", twox_hash::XxHash3_128::oneshot(bytes))
+}
+
+/// Record of files that took the place of others (compaction), or of files taken away (retention).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Version of this record.
+    pub version: u32,
+    /// Relative paths of the files that are gone.
+    pub removed: Vec<String>,
+    /// The new files by relative path.
+    pub files: BTreeMap<String, FileRecord>,
 }
 
 /// Exchange of files that must happen as one: written before it begins, deleted when it is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Journal {
+struct Journal {
     /// New files: (where they wait, where they belong).
-    pub add: Vec<(String, String)>,
+    add: Vec<(String, String)>,
     /// Files they replace.
-    pub remove: Vec<String>,
+    remove: Vec<String>,
 }
 
 /// What retention took away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retained {
-    /// Packets of days before this one (days since 1970) may be gone though their roll-ups are there.
-    pub packets_from: Option<i64>,
+    /// By table: days before this one (days since 1970) may be gone.
+    pub from: BTreeMap<String, i64>,
+}
+
+impl Retained {
+    /// Whether a table's rows of that day may be gone.
+    #[must_use]
+    pub fn days_gone(&self, table: &str, day: i64) -> bool {
+        self.from.get(table).is_some_and(|&from| day < from)
+    }
+
+    /// Notes that a table's days before `day` may be gone.
+    pub fn forget(&mut self, table: &str, day: i64) {
+        let from = self.from.entry(table.to_owned()).or_insert(day);
+        *from = day.max(*from);
+    }
 }
 
 /// A lake open for reading.
@@ -173,7 +226,7 @@ impl Lake {
             let journal: Journal = parse(&self.store, JOURNAL, &bytes)?;
             self.finish(&journal)?;
         }
-        let waiting = self.store.list("", "waiting")?;
+        let waiting = self.store.list("", WAITING)?;
         self.store.delete(waiting.iter().map(String::as_str))?;
         let mut pieces = HashSet::new();
         for (_, batch) in self.batches()? {
@@ -195,6 +248,39 @@ impl Lake {
             }
         }
         Ok(batches)
+    }
+
+    /// Every change with its path, in order of path.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn changes(&self) -> Result<Vec<(String, Change)>> {
+        let mut changes = Vec::new();
+        for path in self.store.list(CHANGES, "json")? {
+            if let Some(bytes) = self.store.get(&path)? {
+                let change = parse(&self.store, &path, &bytes)?;
+                changes.push((path, change));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The files that count, by relative path: recorded, and not gone by a later change.
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub fn files(&self) -> Result<BTreeMap<String, FileRecord>> {
+        let mut files = BTreeMap::new();
+        let mut removed = HashSet::new();
+        for (_, batch) in self.batches()? {
+            files.extend(batch.files);
+        }
+        for (_, change) in self.changes()? {
+            files.extend(change.files);
+            removed.extend(change.removed);
+        }
+        files.retain(|path, _| !removed.contains(path));
+        Ok(files)
     }
 
     /// What retention took away.
@@ -245,41 +331,57 @@ impl Writer {
         let name = batch_name(&pieces);
         let paths: Vec<String> = files.iter().map(|file| file_path(file.table.name, file.day, &name)).collect();
         self.lake.store.put_all(paths.iter().cloned().zip(files.iter().map(|file| file.bytes.as_slice())))?;
-        let rows = paths.into_iter().zip(files.iter().map(|file| file.rows)).collect();
-        let batch = Batch { version: FORMAT, pieces, files: rows };
+        let records = files.iter().map(|file| FileRecord::new(file.rows, &file.bytes));
+        let batch = Batch { version: FORMAT, pieces, files: paths.into_iter().zip(records).collect() };
         self.lake.store.put(&format!("{BATCHES}/{name}.json"), &json(&batch))?;
         self.pieces.extend(batch.pieces.into_iter().map(|piece| piece.id));
         Ok(())
     }
 
-    /// Replaces files by others as one step that a crash cannot halve.
+    /// Puts a new file where it waits for [`Writer::change`]; it is durable, and no reader sees it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn wait(&mut self, change: &mut Change, path: String, rows: u64, bytes: &[u8]) -> Result<()> {
+        self.lake.store.put(&waiting(&path), bytes)?;
+        change.files.insert(path, FileRecord::new(rows, bytes));
+        Ok(())
+    }
+
+    /// Makes a change as one step that a crash cannot halve: the waiting files come, the removed ones go.
     ///
     /// # Errors
     /// When the disk refuses; the next [`Lake::writer`] then ends what was begun.
-    pub fn exchange(&mut self, name: &str, files: &[TableFile], remove: Vec<String>) -> Result<()> {
-        let places: Vec<String> = files.iter().enumerate().map(|(n, file)| file_path(file.table.name, file.day, &format!("{name}-{n}"))).collect();
-        let add: Vec<(String, String)> = places.into_iter().map(|place| (format!("{place}.waiting"), place)).collect();
-        self.lake.store.put_all(add.iter().map(|(waiting, _)| waiting.clone()).zip(files.iter().map(|file| file.bytes.as_slice())))?;
-        self.exchange_waiting(Journal { add, remove })
-    }
-
-    /// The same with new files that wait on disk already, durable.
-    ///
-    /// # Errors
-    /// As [`Writer::exchange`].
-    pub fn exchange_waiting(&mut self, mut journal: Journal) -> Result<()> {
-        journal.remove.retain(|path| !journal.add.iter().any(|(_, place)| place == path));
+    pub fn change(&mut self, name: &str, mut change: Change) -> Result<()> {
+        change.removed.retain(|path| !change.files.contains_key(path));
+        let record = format!("{CHANGES}/{name}.json");
+        self.lake.store.put(&waiting(&record), &json(&change))?;
+        let places = change.files.into_keys().chain([record]);
+        let journal = Journal { add: places.map(|place| (waiting(&place), place)).collect(), remove: change.removed };
         self.lake.store.put(JOURNAL, &json(&journal))?;
         self.lake.finish(&journal)
     }
 
-    /// Notes that packets of days before `day` may be gone.
+    /// Notes what retention takes away, before it does.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn set_retained(&mut self, retained: Retained) -> Result<()> {
-        self.lake.store.put(RETAINED, &json(&retained))
+    pub fn set_retained(&mut self, retained: &Retained) -> Result<()> {
+        self.lake.store.put(RETAINED, &json(retained))
     }
+
+    /// Deletes files that no record knows.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn delete_orphans(&mut self, orphans: &[String]) -> Result<()> {
+        let files = self.lake.files()?;
+        self.lake.store.delete(orphans.iter().filter(|path| !files.contains_key(*path)).map(String::as_str))
+    }
+}
+
+fn waiting(place: &str) -> String {
+    format!("{place}.{WAITING}")
 }
 
 /// Path of a table's file for a day.

@@ -182,7 +182,7 @@ pub fn top_sql(subject: Subject, measure: Measure, filter: &Filter) -> String {
             keys.iter().map(|key| format!("r.{key}")).collect()
         }
     };
-    let same: Vec<String> = keys.iter().map(|key| format!("r.{key} IS NOT DISTINCT FROM b.{key}")).collect();
+    let same: Vec<String> = keys.iter().map(|key| format!("(r.{key} IS NOT DISTINCT FROM b.{key})")).collect();
     include_str!("../sql/top.sql")
         .replace("{keys}", &keys.join(", "))
         .replace("{value}", plan.value)
@@ -235,12 +235,14 @@ impl Session {
         self.ask(&sql, &days(["first", "last"], period)).await
     }
 
-    /// FlowTuple rows of a period, in STARDUST's layout.
+    /// FlowTuple rows of a period, in STARDUST's layout; `hide` writes 0.0.0.0 for every destination.
     ///
     /// # Errors
     /// When the query fails.
-    pub async fn flowtuple(&self, filter: &Filter, period: Days) -> Result<Answer> {
-        let sql = include_str!("../sql/flowtuple.sql").replace("{filter}", &filter.sql());
+    pub async fn flowtuple(&self, filter: &Filter, period: Days, hide: bool) -> Result<Answer> {
+        // A row stands for packets to one destination whether its address is told or not.
+        let destination = if hide { "'0.0.0.0'" } else { "ip(dst)" };
+        let sql = include_str!("../sql/flowtuple.sql").replace("{destination}", destination).replace("{filter}", &filter.sql());
         self.ask(&sql, &days(["first", "last"], period)).await
     }
 

@@ -65,6 +65,14 @@ impl Sealer {
         Ok(files)
     }
 
+    /// The file of `sensors` for rows that were united.
+    ///
+    /// # Errors
+    /// When a page cannot be written.
+    pub fn sensors(&mut self, segment: &Segment, rows: &[((i64, u16), Seen)]) -> Result<Vec<u8>> {
+        self.writers.sensors(segment, rows)
+    }
+
     fn seal_day(&mut self, segment: &mut Segment, world: World<'_>, day: i64, files: &mut Vec<TableFile>) -> Result<()> {
         let rows = self.order.len() as u64;
         find_sources(segment, world, day, &mut self.order, &mut self.scratch, &mut self.sources);

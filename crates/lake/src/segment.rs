@@ -186,6 +186,18 @@ impl Segment {
         self.rows.push(packet);
     }
 
+    /// Adds a packet as it was read back from the lake: everything about it is known already.
+    pub fn push_back(&mut self, mut packet: Packet, wide: Option<Wide>, payload: &[u8]) {
+        if let Some(wide) = wide {
+            packet.wide_at = number(self.wides.len());
+            self.wides.push(wide);
+        }
+        packet.payload_at = number(self.payloads.len());
+        packet.payload_len = u8::try_from(payload.len()).unwrap_or(u8::MAX);
+        self.payloads.extend_from_slice(&payload[..usize::from(packet.payload_len)]);
+        self.rows.push(packet);
+    }
+
     /// Counts a frame that had no readable IP header.
     #[inline]
     pub fn push_unreadable(&mut self, time_us: i64, sensor: u16) {

@@ -24,9 +24,27 @@ const TELESCOPE: u32 = 0xC612_0000;
 /// 430,000 sources, as those did that other programs were measured with.
 const SOURCES_PER_64_PACKETS: u64 = 7;
 
+/// Protocols and ports that a sender draws from, equally; none stands for the scanners' favourites.
+type Targets = &'static [(u8, u16)];
+
 /// Senders, the share of the packets of each in percent, and what each sends to.
-const MIX: [(Tool, u64, &[(u8, u16)]); 12] = [
-    (Tool::Mirai, 10, &[(6, 23), (6, 23), (6, 23), (6, 23), (6, 23), (6, 23), (6, 23), (6, 23), (6, 23), (6, 2323)]),
+const MIX: [(Tool, u64, Targets); 12] = [
+    (
+        Tool::Mirai,
+        10,
+        &[
+            (6, 23),
+            (6, 23),
+            (6, 23),
+            (6, 23),
+            (6, 23),
+            (6, 23),
+            (6, 23),
+            (6, 23),
+            (6, 23),
+            (6, 2323),
+        ],
+    ),
     (Tool::Masscan, 17, &[]),
     (Tool::Masscan2023, 8, &[]),
     (Tool::Zmap, 7, &[]),
@@ -34,10 +52,18 @@ const MIX: [(Tool, u64, &[(u8, u16)]); 12] = [
     (Tool::Nmap, 2, &[]),
     (Tool::Unicornscan, 1, &[]),
     (Tool::Linux, 22, &[]),
-    (Tool::Windows, 12, &[(6, 445), (6, 445), (6, 445), (6, 1433), (6, 3389), (6, 139)]),
+    (
+        Tool::Windows,
+        12,
+        &[(6, 445), (6, 445), (6, 445), (6, 1433), (6, 3389), (6, 139)],
+    ),
     (Tool::Udp, 7, &UDP_PORTS),
     (Tool::Echo, 4, &[(1, 0)]),
-    (Tool::Backscatter, 7, &[(6, 80), (6, 443), (6, 443), (6, 22), (17, 53), (6, 25565)]),
+    (
+        Tool::Backscatter,
+        7,
+        &[(6, 80), (6, 443), (6, 443), (6, 22), (17, 53), (6, 25565)],
+    ),
 ];
 
 /// UDP services asked for, the commoner ones more than once.
@@ -58,10 +84,10 @@ const UDP_PORTS: [(u8, u16); 12] = [
 
 /// The ports that scanners like best, in falling order; drawn by rank.
 const TOP_PORTS: [u16; 64] = [
-    6379, 22, 80, 443, 8080, 445, 3389, 5555, 1433, 8443, 81, 2222, 3306, 5900, 21, 8000, 37215, 60023, 8888, 8081,
-    52869, 25, 5432, 2375, 9200, 27017, 11211, 110, 143, 993, 995, 3128, 1723, 8291, 8728, 5060, 7547, 49152, 9000,
-    10000, 8009, 4443, 5038, 1080, 2376, 5985, 9090, 8545, 6443, 10250, 50070, 7001, 5601, 102, 502, 47808, 20000,
-    1911, 44818, 789, 9600, 2404, 111, 135,
+    6379, 22, 80, 443, 8080, 445, 3389, 5555, 1433, 8443, 81, 2222, 3306, 5900, 21, 8000, 37215,
+    60023, 8888, 8081, 52869, 25, 5432, 2375, 9200, 27017, 11211, 110, 143, 993, 995, 3128, 1723,
+    8291, 8728, 5060, 7547, 49152, 9000, 10000, 8009, 4443, 5038, 1080, 2376, 5985, 9090, 8545,
+    6443, 10250, 50070, 7001, 5601, 102, 502, 47808, 20000, 1911, 44818, 789, 9600, 2404, 111, 135,
 ];
 
 /// A benchmark capture yet to be written.
@@ -81,14 +107,22 @@ impl BenchmarkCapture {
     /// `packets` packets in one hour from 2022-04-01 00:00 UTC.
     #[must_use]
     pub const fn hour(packets: u64, seed: u64) -> BenchmarkCapture {
-        BenchmarkCapture { packets, seed, start_us: Day(19_083).start_us(), span_us: 3_600_000_000 }
+        BenchmarkCapture {
+            packets,
+            seed,
+            start_us: Day(19_083).start_us(),
+            span_us: 3_600_000_000,
+        }
     }
 
     /// The same spread over `days` whole days instead (at least one).
     #[must_use]
     pub const fn over_days(self, days: u32) -> BenchmarkCapture {
         let days = if days == 0 { 1 } else { days as u64 };
-        BenchmarkCapture { span_us: days * DAY_US.unsigned_abs(), ..self }
+        BenchmarkCapture {
+            span_us: days * DAY_US.unsigned_abs(),
+            ..self
+        }
     }
 
     /// Writes the capture (pcap, microseconds, Ethernet); how many bytes it has.
@@ -97,7 +131,8 @@ impl BenchmarkCapture {
     ///
     /// [`SimulatorError::Output`] when `out` fails, or when the packets' times do not fit the format (1970–2106).
     pub fn write(&self, out: impl Write) -> Result<u64, SimulatorError> {
-        self.write_frames(out).map_err(|source| SimulatorError::Output { source })
+        self.write_frames(out)
+            .map_err(|source| SimulatorError::Output { source })
     }
 
     fn write_frames(&self, out: impl Write) -> std::io::Result<u64> {
@@ -108,7 +143,9 @@ impl BenchmarkCapture {
         let mut bytes = 24;
         for nth in 0..self.packets {
             let datagram = self.datagram(nth, &mut dice);
-            let frame = wire.frame(framing, &datagram).map_err(std::io::Error::other)?;
+            let frame = wire
+                .frame(framing, &datagram)
+                .map_err(std::io::Error::other)?;
             writer.write(datagram.time_us, frame)?;
             bytes += 16 + frame.len() as u64;
         }
@@ -130,7 +167,9 @@ impl BenchmarkCapture {
         let headers = headers(tool, &host, dst, target, 0, dice);
         let offset = u128::from(nth) * u128::from(self.span_us) / u128::from(self.packets.max(1));
         Datagram {
-            time_us: self.start_us.saturating_add(i64::try_from(offset).unwrap_or(i64::MAX)),
+            time_us: self
+                .start_us
+                .saturating_add(i64::try_from(offset).unwrap_or(i64::MAX)),
             src: host.address,
             dst,
             id: headers.id,
@@ -153,7 +192,7 @@ pub fn benchmark_capture(out: impl Write, packets: u64, seed: u64) -> Result<u64
     BenchmarkCapture::hour(packets, seed).write(out)
 }
 
-fn draw_tool(dice: &mut Dice) -> (Tool, u64, &'static [(u8, u16)]) {
+fn draw_tool(dice: &mut Dice) -> (Tool, u64, Targets) {
     let mut at = dice.below(100);
     for (tool, share, ports) in MIX {
         if at < share {
@@ -191,7 +230,8 @@ fn host(word: u64) -> (Host, u8) {
     let part = |at: usize| u16::from_be_bytes([halves[1][at], halves[1][at + 1]]);
     let blocks = REGIONS[region].blocks;
     let block = blocks[usize::from(halves[0][0]) % blocks.len()];
-    let spread = u32::from_be_bytes([halves[0][1], halves[0][2], halves[0][3], 0]) & (block.len() - 1);
+    let spread =
+        u32::from_be_bytes([halves[0][1], halves[0][2], halves[0][3], 0]) & (block.len() - 1);
     let host = Host {
         address: block.first | spread | (u32::from(halves[0][4]) % 254 + 1),
         hops: halves[0][5] % 17 + 8,
@@ -225,9 +265,19 @@ mod tests {
             last_us = datagram.time_us;
         }
         assert!(mirai.abs_diff(20_000) < 800, "{mirai}");
-        assert!((tools["masscan"] + tools["masscan_2023"]).abs_diff(50_000) < 1200, "{tools:?}");
-        assert!((tools["zmap"] + tools["zmap_4"]).abs_diff(20_000) < 800, "{tools:?}");
-        assert!((10_000..30_000).contains(&sources.len()), "{}", sources.len());
+        assert!(
+            (tools["masscan"] + tools["masscan_2023"]).abs_diff(50_000) < 1200,
+            "{tools:?}"
+        );
+        assert!(
+            (tools["zmap"] + tools["zmap_4"]).abs_diff(20_000) < 800,
+            "{tools:?}"
+        );
+        assert!(
+            (10_000..30_000).contains(&sources.len()),
+            "{}",
+            sources.len()
+        );
         assert!(last_us < capture.start_us + 3_600_000_000);
     }
 

@@ -18,7 +18,9 @@ pub(crate) struct Curve {
 impl Curve {
     /// The same value on every day; `None` when the value is not a number from 0 to [`VALUE_MAX`].
     pub(crate) fn constant(value: f64) -> Option<Curve> {
-        Some(Curve { knots: vec![(Day(0), micro(value)?)] })
+        Some(Curve {
+            knots: vec![(Day(0), micro(value)?)],
+        })
     }
 
     /// A curve through `knots`; `None` when there are none, days do not rise or a value is out of range.
@@ -27,7 +29,9 @@ impl Curve {
             return None;
         }
         let knots = knots.iter().map(|&(day, value)| Some((day, micro(value)?)));
-        Some(Curve { knots: knots.collect::<Option<_>>()? })
+        Some(Curve {
+            knots: knots.collect::<Option<_>>()?,
+        })
     }
 
     /// The value on `day` in millionths.
@@ -53,7 +57,10 @@ fn micro(value: f64) -> Option<i64> {
     if !(0.0..=VALUE_MAX).contains(&value) {
         return None;
     }
-    #[allow(clippy::cast_possible_truncation, reason = "at most 10^13 by the check above, exact in both types")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "at most 10^13 by the check above, exact in both types"
+    )]
     Some((value * 1e6).round() as i64)
 }
 
@@ -64,9 +71,15 @@ mod tests {
     #[test]
     fn lines_between_knots_and_flat_outside() {
         let curve = Curve::through(&[(Day(10), 1.0), (Day(14), 3.0), (Day(15), 0.0)]).unwrap();
-        for (day, expected) in
-            [(0, 1_000_000), (10, 1_000_000), (11, 1_500_000), (13, 2_500_000), (14, 3_000_000), (15, 0), (99, 0)]
-        {
+        for (day, expected) in [
+            (0, 1_000_000),
+            (10, 1_000_000),
+            (11, 1_500_000),
+            (13, 2_500_000),
+            (14, 3_000_000),
+            (15, 0),
+            (99, 0),
+        ] {
             assert_eq!(curve.at(Day(day)), expected, "day {day}");
         }
     }

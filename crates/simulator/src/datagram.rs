@@ -23,13 +23,36 @@ pub(crate) enum Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     /// A TCP segment without data.
-    Tcp { src_port: u16, dst_port: u16, seq: u32, ack: u32, flags: u16, window: u16, options: Options },
+    Tcp {
+        src_port: u16,
+        dst_port: u16,
+        seq: u32,
+        ack: u32,
+        flags: u16,
+        window: u16,
+        options: Options,
+    },
     /// A UDP datagram; `transaction` replaces the payload's first two bytes (the id of a DNS question, say).
-    Udp { src_port: u16, dst_port: u16, payload: &'static [u8], transaction: Option<u16> },
+    Udp {
+        src_port: u16,
+        dst_port: u16,
+        payload: &'static [u8],
+        transaction: Option<u16>,
+    },
     /// An ICMP echo request, or the reply to one.
-    Echo { reply: bool, identifier: u16, sequence: u16, payload: &'static [u8] },
+    Echo {
+        reply: bool,
+        identifier: u16,
+        sequence: u16,
+        payload: &'static [u8],
+    },
     /// ICMP "port unreachable" from the packet's source, quoting a UDP datagram that it had from its destination.
-    Unreachable { quoted_src_port: u16, quoted_dst_port: u16, quoted_id: u16, quoted_ttl: u8 },
+    Unreachable {
+        quoted_src_port: u16,
+        quoted_dst_port: u16,
+        quoted_id: u16,
+        quoted_ttl: u8,
+    },
 }
 
 /// A packet on its way to a sensor.
@@ -77,7 +100,9 @@ impl Datagram {
     /// Whether the packet bears Mirai's mark: SYN without ACK whose sequence number is the destination address.
     pub(crate) const fn is_mirai(&self) -> bool {
         match self.body {
-            Body::Tcp { seq, flags, .. } => seq == self.dst && flags & (flag::SYN | flag::ACK) == flag::SYN,
+            Body::Tcp { seq, flags, .. } => {
+                seq == self.dst && flags & (flag::SYN | flag::ACK) == flag::SYN
+            }
             Body::Udp { .. } | Body::Echo { .. } | Body::Unreachable { .. } => false,
         }
     }

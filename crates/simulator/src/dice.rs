@@ -25,7 +25,10 @@ impl Dice {
     /// The stream for `purpose`, told apart by two labels.
     pub(crate) fn new(seed: u64, purpose: Purpose, first: u64, second: u64) -> Dice {
         let mut key = [0u8; 32];
-        for (at, word) in [seed, purpose as u64, first, second].into_iter().enumerate() {
+        for (at, word) in [seed, purpose as u64, first, second]
+            .into_iter()
+            .enumerate()
+        {
             key[at * 8..at * 8 + 8].copy_from_slice(&word.to_le_bytes());
         }
         Dice(ChaCha8Rng::from_seed(key))
@@ -52,7 +55,10 @@ impl Dice {
     #[inline]
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.0.next_u64()) * u128::from(bound);
-        #[allow(clippy::cast_possible_truncation, reason = "a 64-bit number times bound, shifted by 64, is below bound")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a 64-bit number times bound, shifted by 64, is below bound"
+        )]
         let high = (wide >> 64) as u64;
         high
     }
@@ -75,7 +81,8 @@ impl Dice {
     pub(crate) fn weighted(&mut self, sums: &[u64]) -> usize {
         let total = sums.last().copied().unwrap_or(0);
         let at = self.below(total);
-        sums.partition_point(|&sum| sum <= at).min(sums.len().saturating_sub(1))
+        sums.partition_point(|&sum| sum <= at)
+            .min(sums.len().saturating_sub(1))
     }
 
     /// Puts `items` in random order (Fisher–Yates).
@@ -88,7 +95,9 @@ impl Dice {
 
 /// Mixes two words into one (the finaliser of SplitMix64), for labels.
 pub(crate) const fn mix(first: u64, second: u64) -> u64 {
-    let mut z = first.wrapping_add(second.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = first
+        .wrapping_add(second.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        .wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
@@ -129,7 +138,10 @@ mod tests {
             assert!((1024..=1030).contains(&dice.port(1024, 1030)));
             counts[dice.weighted(&[1, 1, 10])] += 1;
         }
-        assert_eq!((dice.below(0), dice.weighted(&[]), dice.weighted(&[0, 0])), (0, 0, 1));
+        assert_eq!(
+            (dice.below(0), dice.weighted(&[]), dice.weighted(&[0, 0])),
+            (0, 0, 1)
+        );
         assert_eq!(counts[1], 0);
         assert!((800..1200).contains(&counts[0]), "{counts:?}");
         let mut items: Vec<u32> = (0..100).collect();

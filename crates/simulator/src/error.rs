@@ -62,6 +62,9 @@ pub enum SimulatorError {
 impl SimulatorError {
     /// Shorthand for [`SimulatorError::Invalid`].
     pub(crate) fn invalid(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        SimulatorError::Invalid { place: place.into(), reason: reason.into() }
+        SimulatorError::Invalid {
+            place: place.into(),
+            reason: reason.into(),
+        }
     }
 }

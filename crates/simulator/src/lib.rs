@@ -31,8 +31,8 @@ pub use error::SimulatorError;
 pub use planted::{Direction, Planted, Subject};
 pub use region::{Block, REGIONS, Region, region_index, region_of};
 pub use scenario::{
-    DAYS_MAX, KNOTS_MAX, PACKETS_MAX, POPULATIONS_MAX, PORTS_MAX, SENSOR_ADDRESSES_MAX, SENSORS_MAX, SHIPPED,
-    Scenario, Sensor, TEXT_BYTES_MAX,
+    DAYS_MAX, KNOTS_MAX, PACKETS_MAX, POPULATIONS_MAX, PORTS_MAX, SENSOR_ADDRESSES_MAX,
+    SENSORS_MAX, SHIPPED, Scenario, Sensor, TEXT_BYTES_MAX,
 };
 pub use simulate::{Progress, Summary, TRUTH_FILE, simulate, truth};
 pub use tool::Tool;

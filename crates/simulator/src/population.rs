@@ -29,7 +29,9 @@ pub(crate) struct Crowd<'a> {
 
 impl<'a> Crowd<'a> {
     pub(crate) fn new(scenario: &'a Scenario, population: &'a Population, seed: u64) -> Crowd<'a> {
-        let row = |&(target, _): &(Target, _)| sensor_sums(&scenario.sensors, &population.sensors, target);
+        let row = |&(target, _): &(Target, _)| {
+            sensor_sums(&scenario.sensors, &population.sensors, target)
+        };
         Crowd {
             population,
             sensors: &scenario.sensors,
@@ -45,7 +47,12 @@ impl<'a> Crowd<'a> {
     /// How many packets the population sends on `day`.
     pub(crate) fn due(&mut self, day: Day) -> u64 {
         let population = self.population;
-        let mut dice = Dice::new(self.seed, Purpose::Noise, self.label, u64::from(day.0.unsigned_abs()));
+        let mut dice = Dice::new(
+            self.seed,
+            Purpose::Noise,
+            self.label,
+            u64::from(day.0.unsigned_abs()),
+        );
         // Two uniform draws make a triangular noise of at most ± noise_percent.
         let swing = i64::from(dice.u16()) + i64::from(dice.u16()) - 65_535;
         let noise = MICRO + swing * i64::from(population.noise_percent) * 10_000 / 65_535;
@@ -60,19 +67,34 @@ impl<'a> Crowd<'a> {
         let shares = |at: usize| population.regions[at].1.at(day).unsigned_abs();
         let weights: Vec<u64> = (0..population.regions.len()).map(shares).collect();
         let packets = self.by_region.divide(due, &weights);
-        let source_sum: i64 = population.regions.iter().map(|(_, _, sources)| sources.at(day)).sum();
+        let source_sum: i64 = population
+            .regions
+            .iter()
+            .map(|(_, _, sources)| sources.at(day))
+            .sum();
         for (at, &packets) in packets.iter().enumerate() {
             if packets == 0 {
                 continue;
             }
             let (region, _, source_share) = &population.regions[at];
-            let weights: Vec<u64> = population.ports.iter().map(|(_, w)| w.at(day).unsigned_abs()).collect();
+            let weights: Vec<u64> = population
+                .ports
+                .iter()
+                .map(|(_, w)| w.at(day).unsigned_abs())
+                .collect();
             let ports = self.by_port[at].divide(packets, &weights);
             let sources = i128::from(population.sources.at(day)) * i128::from(source_share.at(day));
             let sources = sources / i128::from(source_sum.max(1));
-            let sources = u64::try_from((sources + 500_000) / 1_000_000).unwrap_or(0).clamp(1, packets);
+            let sources = u64::try_from((sources + 500_000) / 1_000_000)
+                .unwrap_or(0)
+                .clamp(1, packets);
             let label = mix(self.label, *region as u64);
-            let dice = Dice::new(self.seed, Purpose::Traffic, label, u64::from(day.0.unsigned_abs()));
+            let dice = Dice::new(
+                self.seed,
+                Purpose::Traffic,
+                label,
+                u64::from(day.0.unsigned_abs()),
+            );
             let pool = Pool {
                 seed: self.seed,
                 label,
@@ -84,7 +106,10 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all of it is the day's plan for one region, used once")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "all of it is the day's plan for one region, used once"
+    )]
     fn send_region(
         &self,
         day: Day,
@@ -98,7 +123,10 @@ impl<'a> Crowd<'a> {
         let population = self.population;
         let mut plan: Vec<usize> = Vec::new();
         for (port, &count) in ports.iter().enumerate() {
-            plan.extend(std::iter::repeat_n(port, usize::try_from(count).unwrap_or(0)));
+            plan.extend(std::iter::repeat_n(
+                port,
+                usize::try_from(count).unwrap_or(0),
+            ));
         }
         dice.shuffle(&mut plan);
         let hosts: Vec<Host> = (0..sources).map(|slot| pool.host(slot, day)).collect();
@@ -106,26 +134,30 @@ impl<'a> Crowd<'a> {
         let hours = population.rhythm.sums();
         let mut targets = plan.into_iter();
         for (host, &count) in hosts.iter().zip(&counts) {
-            let start = population.rhythm.time_us(&hours, day, pool.region, &mut dice);
+            let start = population
+                .rhythm
+                .time_us(&hours, day, pool.region, &mut dice);
             let burst = Burst::new(start, day, &mut dice);
             for nth in 0..count {
                 let Some(port) = targets.next() else { return };
                 let time_us = match population.pacing {
-                    Pacing::Spread => population.rhythm.time_us(&hours, day, pool.region, &mut dice),
+                    Pacing::Spread => {
+                        population
+                            .rhythm
+                            .time_us(&hours, day, pool.region, &mut dice)
+                    }
                     Pacing::Burst => burst.time_us(&mut dice),
                     Pacing::Even => even(day, host, nth, count),
                 };
                 let drawn = dice.weighted(&self.sensor_sums[port]);
                 // A host set up wrongly has one address in its settings.
-                let place = match population.tool {
-                    Tool::Misconfiguration => usize::try_from(host.flavour).unwrap_or(0) % population.sensors.len(),
-                    _ => drawn,
+                let (place, nth_address) = if population.tool == Tool::Misconfiguration {
+                    let place = usize::try_from(host.flavour).unwrap_or(0);
+                    (place % population.sensors.len(), u64::from(host.key))
+                } else {
+                    (drawn, dice.u64())
                 };
                 let sensor = population.sensors[place];
-                let nth_address = match population.tool {
-                    Tool::Misconfiguration => u64::from(host.key),
-                    _ => dice.u64(),
-                };
                 let dst = self.sensors[sensor].address(nth_address);
                 let target = port_of(population.ports[port].0, &mut dice);
                 let headers = headers(population.tool, host, dst, target, nth, &mut dice);
@@ -152,7 +184,11 @@ impl<'a> Crowd<'a> {
 /// Weekend or weekday factor in 1/100,000 such that a week's sum is that of seven plain days.
 fn week_percent(weekend_percent: u32, day: Day) -> i64 {
     let weekend = i64::from(weekend_percent);
-    if day.weekday() >= 5 { weekend * 1000 } else { (700 - 2 * weekend) * 200 }
+    if day.weekday() >= 5 {
+        weekend * 1000
+    } else {
+        (700 - 2 * weekend) * 200
+    }
 }
 
 /// Each host gets one packet, the rest go by the hosts' weights.
@@ -190,9 +226,11 @@ fn sensor_sums(sensors: &[Sensor], reached: &[usize], target: Target) -> Vec<u64
     let mut sum = 0;
     let weight = |sensor: &Sensor| {
         let preferred = match target {
-            Target::Port(protocol, port) => {
-                sensor.prefers.iter().find(|(wanted, _)| *wanted == (protocol, port)).map(|&(_, factor)| factor)
-            }
+            Target::Port(protocol, port) => sensor
+                .prefers
+                .iter()
+                .find(|(wanted, _)| *wanted == (protocol, port))
+                .map(|&(_, factor)| factor),
             Target::Any(_) => None,
         };
         sensor.weight * preferred.unwrap_or(1_000_000) / 1000

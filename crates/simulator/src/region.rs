@@ -50,7 +50,9 @@ impl Region {
     /// An address of the region: each block is as likely as the others, last octets 0 and 255 are left out.
     #[must_use]
     pub(crate) fn address(&self, dice: &mut Dice) -> u32 {
-        let Some(block) = self.blocks.get(dice.index(self.blocks.len())) else { return 0 };
+        let Some(block) = self.blocks.get(dice.index(self.blocks.len())) else {
+            return 0;
+        };
         let high = block.first | (dice.u32() & (block.len() - 1) & !0xFF);
         high | u32::from(dice.port(1, 254))
     }
@@ -68,16 +70,25 @@ pub fn region_index(code: &str) -> Option<usize> {
 /// Index in [`REGIONS`] of the region one of whose blocks holds `address`.
 #[must_use]
 pub fn region_of(address: u32) -> Option<usize> {
-    REGIONS.iter().position(|region| region.blocks.iter().any(|block| block.contains(address)))
+    REGIONS
+        .iter()
+        .position(|region| region.blocks.iter().any(|block| block.contains(address)))
 }
 
 /// A block from its first two octets and the length of its prefix.
 const fn b(high: u8, low: u8, prefix_len: u8) -> Block {
-    Block { first: u32::from_be_bytes([high, low, 0, 0]), prefix_len }
+    Block {
+        first: u32::from_be_bytes([high, low, 0, 0]),
+        prefix_len,
+    }
 }
 
 const fn region(code: &'static str, hours: i32, minutes: i32, blocks: &'static [Block]) -> Region {
-    Region { code, utc_offset_minutes: hours * 60 + minutes, blocks }
+    Region {
+        code,
+        utc_offset_minutes: hours * 60 + minutes,
+        blocks,
+    }
 }
 
 /// Every region, `ZZ` last.
@@ -131,10 +142,16 @@ mod tests {
 
     #[test]
     fn blocks_are_aligned_and_disjoint() {
-        let blocks: Vec<(&str, Block)> =
-            REGIONS.iter().flat_map(|r| r.blocks.iter().map(|block| (r.code, *block))).collect();
+        let blocks: Vec<(&str, Block)> = REGIONS
+            .iter()
+            .flat_map(|r| r.blocks.iter().map(|block| (r.code, *block)))
+            .collect();
         for (at, (code, block)) in blocks.iter().enumerate() {
-            assert_eq!(block.first & (block.len() - 1), 0, "{code} {block:?} does not start on its boundary");
+            assert_eq!(
+                block.first & (block.len() - 1),
+                0,
+                "{code} {block:?} does not start on its boundary"
+            );
             assert!((8..=16).contains(&block.prefix_len) && !block.is_empty());
             for (other_code, other) in &blocks[at + 1..] {
                 let overlap = block.contains(other.first) || other.contains(block.first);
@@ -156,6 +173,10 @@ mod tests {
                 assert!(!matches!(address & 0xFF, 0 | 255));
             }
         }
-        assert_eq!(region_of(0xC612_0001), None, "sensors' own addresses belong to no region");
+        assert_eq!(
+            region_of(0xC612_0001),
+            None,
+            "sensors' own addresses belong to no region"
+        );
     }
 }

@@ -78,8 +78,11 @@ pub fn simulate(
     let truth_path = out.join(TRUTH_FILE);
     let file = File::create(&truth_path).map_err(|source| failed("create", &truth_path, source))?;
     let mut file = BufWriter::new(file);
-    serde_json::to_writer(&mut file, &truth).map_err(|error| failed("write", &truth_path, error.into()))?;
-    file.write_all(b"\n").and_then(|()| file.flush()).map_err(|source| failed("write", &truth_path, source))?;
+    serde_json::to_writer(&mut file, &truth)
+        .map_err(|error| failed("write", &truth_path, error.into()))?;
+    file.write_all(b"\n")
+        .and_then(|()| file.flush())
+        .map_err(|source| failed("write", &truth_path, source))?;
     Ok(Summary {
         packets: truth.packets,
         capture_bytes,
@@ -100,8 +103,12 @@ pub fn truth(scenario: &Scenario, seed: u64) -> Result<Truth, SimulatorError> {
     run(scenario, seed, &mut |_| {}, &mut |_, datagrams| {
         let mut ip_bytes = 0;
         for datagram in datagrams {
-            let frame = wire.frame(Framing::RawIp, datagram).map_err(io::Error::other);
-            ip_bytes += frame.map_err(|source| SimulatorError::Output { source })?.len() as u64;
+            let frame = wire
+                .frame(Framing::RawIp, datagram)
+                .map_err(io::Error::other);
+            ip_bytes += frame
+                .map_err(|source| SimulatorError::Output { source })?
+                .len() as u64;
         }
         Ok(ip_bytes)
     })
@@ -117,8 +124,11 @@ fn run(
     progress: &mut dyn FnMut(Progress),
     sink: &mut Sink<'_>,
 ) -> Result<Truth, SimulatorError> {
-    let mut crowds: Vec<Crowd<'_>> =
-        scenario.populations.iter().map(|population| Crowd::new(scenario, population, seed)).collect();
+    let mut crowds: Vec<Crowd<'_>> = scenario
+        .populations
+        .iter()
+        .map(|population| Crowd::new(scenario, population, seed))
+        .collect();
     let mut tally = Tally::new(scenario, seed);
     let mut datagrams: Vec<Datagram> = Vec::new();
     let mut packets = 0u64;
@@ -132,7 +142,8 @@ fn run(
             crowd.send(day, due, &mut datagrams);
         }
         for one in &scenario.surveys {
-            let due = survey::packets_per_sweep(scenario, one) * u64::from(24u32.div_ceil(one.every_hours));
+            let due = survey::packets_per_sweep(scenario, one)
+                * u64::from(24u32.div_ceil(one.every_hours));
             room(scenario, day, packets + datagrams.len() as u64 + due)?;
             survey::sweep(scenario, one, seed, day, &mut datagrams);
         }
@@ -141,7 +152,12 @@ fn run(
         packets += datagrams.len() as u64;
         let ip_bytes = sink(day, &datagrams)?;
         tally.day(day, &datagrams, ip_bytes);
-        progress(Progress { day, days_done, days: day_count, packets });
+        progress(Progress {
+            day,
+            days_done,
+            days: day_count,
+            packets,
+        });
     }
     Ok(tally.finish())
 }
@@ -163,7 +179,9 @@ fn prepare(scenario: &Scenario, out: &Path) -> Result<(), SimulatorError> {
     fs::create_dir_all(out).map_err(|source| failed("create", out, source))?;
     let mut entries = fs::read_dir(out).map_err(|source| failed("read", out, source))?;
     if entries.next().is_some() {
-        return Err(SimulatorError::NotEmpty { path: out.to_owned() });
+        return Err(SimulatorError::NotEmpty {
+            path: out.to_owned(),
+        });
     }
     for sensor in &scenario.sensors {
         let folder = out.join(&sensor.name);
@@ -198,19 +216,28 @@ fn write_day(
         }
         let path = out.join(&sensor.name).join(format!("{day}.pcap"));
         let file = File::create(&path).map_err(|source| failed("create", &path, source))?;
-        let frame_bytes =
-            write_file(file, sensor.framing, mine, wire).map_err(|source| failed("write", &path, source))?;
+        let frame_bytes = write_file(file, sensor.framing, mine, wire)
+            .map_err(|source| failed("write", &path, source))?;
         written.files += 1;
         // 24 bytes before the file's packets, 16 before each.
         written.capture_bytes += 24 + 16 * mine.len() as u64 + frame_bytes;
-        let link_bytes = if sensor.framing == Framing::Ethernet { ETHERNET_BYTES } else { 0 };
+        let link_bytes = if sensor.framing == Framing::Ethernet {
+            ETHERNET_BYTES
+        } else {
+            0
+        };
         written.ip_bytes += frame_bytes - link_bytes * mine.len() as u64;
     }
     Ok(written)
 }
 
 /// Writes a sensor's packets of a day; how many bytes of frames they were.
-fn write_file(file: File, framing: Framing, datagrams: &[Datagram], wire: &mut Wire) -> io::Result<u64> {
+fn write_file(
+    file: File,
+    framing: Framing,
+    datagrams: &[Datagram],
+    wire: &mut Wire,
+) -> io::Result<u64> {
     let mut writer = PcapWriter::new(BufWriter::with_capacity(1 << 16, file), framing.link())?;
     let mut frame_bytes = 0;
     for datagram in datagrams {
@@ -223,5 +250,9 @@ fn write_file(file: File, framing: Framing, datagrams: &[Datagram], wire: &mut W
 }
 
 fn failed(action: &'static str, path: &Path, source: io::Error) -> SimulatorError {
-    SimulatorError::File { action, path: path.to_owned(), source }
+    SimulatorError::File {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -116,7 +116,14 @@ pub(crate) struct Headers {
 }
 
 /// One packet of `tool` on `host` to a port of `dst`; `nth` counts the host's packets of the day.
-pub(crate) fn headers(tool: Tool, host: &Host, dst: u32, target: (u8, u16), nth: u32, dice: &mut Dice) -> Headers {
+pub(crate) fn headers(
+    tool: Tool,
+    host: &Host,
+    dst: u32,
+    target: (u8, u16),
+    nth: u32,
+    dice: &mut Dice,
+) -> Headers {
     let (protocol, port) = target;
     match tool {
         Tool::Mirai
@@ -131,54 +138,157 @@ pub(crate) fn headers(tool: Tool, host: &Host, dst: u32, target: (u8, u16), nth:
         Tool::Udp => udp(port, dice.port(1024, 65535), nth, 64, dice),
         Tool::Echo => echo(host, nth, dice),
         Tool::Backscatter => backscatter(host, target, dice),
-        Tool::Misconfiguration if protocol == protocol::UDP => udp(port, host.source_port, nth, 128, dice),
+        Tool::Misconfiguration if protocol == protocol::UDP => {
+            udp(port, host.source_port, nth, 128, dice)
+        }
         Tool::Misconfiguration => syn(Tool::Windows, host, dst, port, dice),
     }
 }
 
+/// What differs between the SYNs of tools.
+struct Syn {
+    id: u16,
+    ttl: u8,
+    dont_fragment: bool,
+    src_port: u16,
+    seq: u32,
+    window: u16,
+    options: Options,
+}
+
 /// The SYN of a tool that speaks TCP.
 fn syn(tool: Tool, host: &Host, dst: u32, port: u16, dice: &mut Dice) -> Headers {
-    let (random, id) = (dice.u32(), dice.u16());
-    let ephemeral = dice.port(32_768, 60_999);
-    let make = |id, ttl, dont_fragment, src_port, seq, window, options| Headers {
+    let plain = Syn {
+        seq: dice.u32(),
+        id: dice.u16(),
+        src_port: dice.port(32_768, 60_999),
+        ttl: 64,
+        dont_fragment: false,
+        window: 65_535,
+        options: Options::None,
+    };
+    let syn = match tool {
+        Tool::Mirai => Syn {
+            src_port: host.source_port,
+            seq: dst,
+            window: host.window,
+            ..plain
+        },
+        Tool::Masscan => masscan(plain, host, dst, port, (1024, Options::None)),
+        Tool::Masscan2023 => masscan(plain, host, dst, port, (1025, Options::Mss)),
+        Tool::Zmap => Syn {
+            id: 54_321,
+            ttl: 255,
+            ..plain
+        },
+        Tool::Zmap4 => Syn {
+            options: Options::Windows,
+            ..plain
+        },
+        Tool::Nmap => nmap(plain, host, dice),
+        Tool::Unicornscan => unicornscan(plain, host, dst, port),
+        Tool::Windows => windows(plain, host, dice),
+        // Those that do not speak TCP never come here; a Linux stack stands in for them.
+        Tool::Linux | Tool::Udp | Tool::Echo | Tool::Backscatter | Tool::Misconfiguration => {
+            let window = if host.flavour.is_multiple_of(3) {
+                29_200
+            } else {
+                64_240
+            };
+            Syn {
+                dont_fragment: true,
+                window,
+                options: Options::Linux(dice.u32()),
+                ..plain
+            }
+        }
+    };
+    let Syn {
         id,
         ttl,
         dont_fragment,
-        body: Body::Tcp { src_port, dst_port: port, seq, ack: 0, flags: flag::SYN, window, options },
+        src_port,
+        seq,
+        window,
+        options,
+    } = syn;
+    let body = Body::Tcp {
+        src_port,
+        dst_port: port,
+        seq,
+        ack: 0,
+        flags: flag::SYN,
+        window,
+        options,
     };
-    match tool {
-        Tool::Mirai => make(id, 64, false, host.source_port, dst, host.window, Options::None),
-        Tool::Masscan => {
-            make(masscan_id(dst, port, random), 255, false, host.source_port | 0x8000, random, 1024, Options::None)
-        }
-        Tool::Masscan2023 => {
-            make(masscan_id(dst, port, random), 255, false, host.source_port | 0x8000, random, 1025, Options::Mss)
-        }
-        Tool::Zmap => make(54_321, 255, false, ephemeral, random, 65_535, Options::None),
-        Tool::Zmap4 => make(id, 64, false, ephemeral, random, 65_535, Options::Windows),
-        Tool::Nmap => {
-            // One mask per session; two SYNs differ only by eight bits repeated in both halves.
-            let nfo = random & 0xFF;
-            let ttl = u8::try_from(dice.port(37, 59)).unwrap_or(37);
-            make(id, ttl, false, host.source_port | 0x8000, host.key ^ (nfo << 16 | nfo), 1024, Options::Mss)
-        }
-        Tool::Unicornscan => {
-            // The address enters the hash as it lies in a little-endian machine's memory. The TTL is no mark.
-            let ports = u32::from(port) << 16 | u32::from(ephemeral);
-            make(id, 128, false, ephemeral, host.key ^ dst.swap_bytes() ^ ports, 4128, Options::None)
-        }
-        Tool::Windows if host.flavour % 4 == 0 => {
-            make(id, 128, true, dice.port(1025, 5000), random, 65_535, Options::OldWindows)
-        }
-        Tool::Windows => {
-            let window = if host.flavour % 4 == 1 { 64_240 } else { 8192 };
-            make(id, 128, true, dice.port(49_152, 65_535), random, window, Options::Windows)
-        }
-        // Those that do not speak TCP never come here; a Linux stack stands in for them.
-        Tool::Linux | Tool::Udp | Tool::Echo | Tool::Backscatter | Tool::Misconfiguration => {
-            let window = if host.flavour % 3 == 0 { 29_200 } else { 64_240 };
-            make(id, 64, true, ephemeral, random, window, Options::Linux(dice.u32()))
-        }
+    Headers {
+        id,
+        ttl,
+        dont_fragment,
+        body,
+    }
+}
+
+/// masscan keeps one high source port for a whole scan; its version shows in window and options.
+fn masscan(plain: Syn, host: &Host, dst: u32, port: u16, (window, options): (u16, Options)) -> Syn {
+    let id = masscan_id(dst, port, plain.seq);
+    Syn {
+        id,
+        ttl: 255,
+        src_port: host.source_port | 0x8000,
+        window,
+        options,
+        ..plain
+    }
+}
+
+/// nmap has one mask per session: two of its SYNs differ only by eight bits repeated in both halves.
+fn nmap(plain: Syn, host: &Host, dice: &mut Dice) -> Syn {
+    let nfo = plain.seq & 0xFF;
+    let seq = host.key ^ (nfo << 16 | nfo);
+    let ttl = u8::try_from(dice.port(37, 59)).unwrap_or(37);
+    Syn {
+        seq,
+        ttl,
+        src_port: host.source_port | 0x8000,
+        window: 1024,
+        options: Options::Mss,
+        ..plain
+    }
+}
+
+/// unicornscan hashes address and ports into the sequence number under the session's key.
+fn unicornscan(plain: Syn, host: &Host, dst: u32, port: u16) -> Syn {
+    // The address enters the hash as it lies in a little-endian machine's memory. The TTL is no mark.
+    let ports = u32::from(port) << 16 | u32::from(plain.src_port);
+    Syn {
+        seq: host.key ^ dst.swap_bytes() ^ ports,
+        ttl: 128,
+        window: 4128,
+        ..plain
+    }
+}
+
+/// A quarter of the Windows hosts is XP or 2003, a quarter 10 or later, the rest in between.
+fn windows(plain: Syn, host: &Host, dice: &mut Dice) -> Syn {
+    let plain = Syn {
+        ttl: 128,
+        dont_fragment: true,
+        ..plain
+    };
+    if host.flavour.is_multiple_of(4) {
+        return Syn {
+            src_port: dice.port(1025, 5000),
+            options: Options::OldWindows,
+            ..plain
+        };
+    }
+    let window = if host.flavour % 4 == 1 { 64_240 } else { 8192 };
+    Syn {
+        src_port: dice.port(49_152, 65_535),
+        window,
+        options: Options::Windows,
+        ..plain
     }
 }
 
@@ -192,18 +302,37 @@ fn udp(port: u16, src_port: u16, nth: u32, ttl: u8, dice: &mut Dice) -> Headers 
     let (payload, has_transaction) = payload::for_port(port);
     let transaction = has_transaction.then(|| dice.u16());
     let id = dice.u16().wrapping_add(low_half(nth));
-    Headers { id, ttl, dont_fragment: false, body: Body::Udp { src_port, dst_port: port, payload, transaction } }
+    Headers {
+        id,
+        ttl,
+        dont_fragment: false,
+        body: Body::Udp {
+            src_port,
+            dst_port: port,
+            payload,
+            transaction,
+        },
+    }
 }
 
 fn echo(host: &Host, nth: u32, dice: &mut Dice) -> Headers {
-    let windows = host.flavour % 3 == 0;
-    let payload = if windows { payload::ECHO_WINDOWS } else { payload::ECHO_LINUX };
+    let windows = host.flavour.is_multiple_of(3);
+    let payload = if windows {
+        payload::ECHO_WINDOWS
+    } else {
+        payload::ECHO_LINUX
+    };
     let identifier = if windows { 1 } else { host.source_port };
     Headers {
         id: dice.u16(),
         ttl: if windows { 128 } else { 64 },
         dont_fragment: !windows,
-        body: Body::Echo { reply: false, identifier, sequence: low_half(nth).wrapping_add(1), payload },
+        body: Body::Echo {
+            reply: false,
+            identifier,
+            sequence: low_half(nth).wrapping_add(1),
+            payload,
+        },
     }
 }
 
@@ -235,9 +364,23 @@ fn backscatter(host: &Host, target: (u8, u16), dice: &mut Dice) -> Headers {
             quoted_id: low_half(seq),
             quoted_ttl: 49,
         },
-        _ => Body::Echo { reply: true, identifier: spoofed_port, sequence: 0, payload: payload::ECHO_LINUX },
+        _ => Body::Echo {
+            reply: true,
+            identifier: spoofed_port,
+            sequence: 0,
+            payload: payload::ECHO_LINUX,
+        },
     };
-    Headers { id, ttl: if host.flavour % 4 == 0 { 128 } else { 64 }, dont_fragment: true, body }
+    Headers {
+        id,
+        ttl: if host.flavour.is_multiple_of(4) {
+            128
+        } else {
+            64
+        },
+        dont_fragment: true,
+        body,
+    }
 }
 
 /// The lower sixteen bits.

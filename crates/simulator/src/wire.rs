@@ -1,6 +1,8 @@
 //! Datagrams to bytes, through the encoder of `hirundo_packet`.
 
-use hirundo_packet::encode::{Addresses, EncodeError, Framing, Icmp, IpHeader, Tcp, Transport, Udp, encode};
+use hirundo_packet::encode::{
+    Addresses, EncodeError, Framing, Icmp, IpHeader, Tcp, Transport, Udp, encode,
+};
 
 use crate::datagram::{Body, Datagram, Options};
 
@@ -20,7 +22,10 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new() -> Wire {
-        Wire { frame: Vec::with_capacity(1024), quoted: Vec::with_capacity(256) }
+        Wire {
+            frame: Vec::with_capacity(1024),
+            quoted: Vec::with_capacity(256),
+        }
     }
 
     /// The frame of `datagram`.
@@ -29,53 +34,138 @@ impl Wire {
     ///
     /// [`EncodeError`] when a length does not fit its field, which no datagram of this crate can cause.
     #[inline]
-    pub(crate) fn frame(&mut self, framing: Framing, datagram: &Datagram) -> Result<&[u8], EncodeError> {
-        let header = IpHeader {
-            addresses: Addresses::V4 { src: datagram.src, dst: datagram.dst },
-            ttl: datagram.ttl,
-            id: datagram.id,
-            part: if datagram.dont_fragment { DONT_FRAGMENT } else { 0 },
-        };
+    pub(crate) fn frame(
+        &mut self,
+        framing: Framing,
+        datagram: &Datagram,
+    ) -> Result<&[u8], EncodeError> {
+        let header = ip_header(datagram);
         let Wire { frame, quoted } = self;
         match datagram.body {
-            Body::Tcp { src_port, dst_port, seq, ack, flags, window, options } => {
+            Body::Tcp {
+                src_port,
+                dst_port,
+                seq,
+                ack,
+                flags,
+                window,
+                options,
+            } => {
                 let mut bytes = [0u8; 20];
                 let options = option_bytes(options, &mut bytes);
-                let tcp = Tcp { src_port, dst_port, seq, ack, flags, window, options, payload: &[] };
+                let tcp = Tcp {
+                    src_port,
+                    dst_port,
+                    seq,
+                    ack,
+                    flags,
+                    window,
+                    options,
+                    payload: &[],
+                };
                 encode(framing, &header, &Transport::Tcp(tcp), frame)?;
             }
-            Body::Udp { src_port, dst_port, payload, transaction } => {
+            Body::Udp {
+                src_port,
+                dst_port,
+                payload,
+                transaction,
+            } => {
                 let mut bytes = [0u8; PAYLOAD_BYTES_MAX];
-                let len = payload.len().min(PAYLOAD_BYTES_MAX);
-                let payload = payload.get(..len).unwrap_or(payload);
-                bytes[..len].copy_from_slice(payload);
-                if let Some(identifier) = transaction {
-                    bytes[..2].copy_from_slice(&identifier.to_be_bytes());
-                }
-                let udp = Udp { src_port, dst_port, payload: &bytes[..len] };
+                let payload = payload_bytes(payload, transaction, &mut bytes);
+                let udp = Udp {
+                    src_port,
+                    dst_port,
+                    payload,
+                };
                 encode(framing, &header, &Transport::Udp(udp), frame)?;
             }
-            Body::Echo { reply, identifier, sequence, payload } => {
-                let echo = if reply { Icmp::echo_reply } else { Icmp::echo_request };
-                encode(framing, &header, &Transport::Icmp(echo(identifier, sequence, payload)), frame)?;
-            }
-            Body::Unreachable { quoted_src_port, quoted_dst_port, quoted_id, quoted_ttl } => {
-                let inner = IpHeader {
-                    addresses: Addresses::V4 { src: datagram.dst, dst: datagram.src },
-                    ttl: quoted_ttl,
-                    id: quoted_id,
-                    part: 0,
+            Body::Echo {
+                reply,
+                identifier,
+                sequence,
+                payload,
+            } => {
+                let echo = if reply {
+                    Icmp::echo_reply
+                } else {
+                    Icmp::echo_request
                 };
-                let udp = Udp { src_port: quoted_src_port, dst_port: quoted_dst_port, payload: &FLOOD };
-                encode(Framing::RawIp, &inner, &Transport::Udp(udp), quoted)?;
-                // The header and eight bytes (RFC 792).
-                let quote = quoted.get(..28).unwrap_or(quoted);
+                let icmp = echo(identifier, sequence, payload);
+                encode(framing, &header, &Transport::Icmp(icmp), frame)?;
+            }
+            Body::Unreachable { .. } => {
+                let quote = quote(datagram, quoted)?;
                 // Type 3, code 3: port unreachable.
-                encode(framing, &header, &Transport::Icmp(Icmp::error(3, 3, quote)), frame)?;
+                encode(
+                    framing,
+                    &header,
+                    &Transport::Icmp(Icmp::error(3, 3, quote)),
+                    frame,
+                )?;
             }
         }
         Ok(frame)
     }
+}
+
+fn ip_header(datagram: &Datagram) -> IpHeader {
+    IpHeader {
+        addresses: Addresses::V4 {
+            src: datagram.src,
+            dst: datagram.dst,
+        },
+        ttl: datagram.ttl,
+        id: datagram.id,
+        part: if datagram.dont_fragment {
+            DONT_FRAGMENT
+        } else {
+            0
+        },
+    }
+}
+
+/// The start of the UDP datagram that an [`Body::Unreachable`] answers: its header and eight bytes (RFC 792).
+fn quote<'a>(datagram: &Datagram, quoted: &'a mut Vec<u8>) -> Result<&'a [u8], EncodeError> {
+    let Body::Unreachable {
+        quoted_src_port,
+        quoted_dst_port,
+        quoted_id,
+        quoted_ttl,
+    } = datagram.body
+    else {
+        return Ok(&[]);
+    };
+    let inner = IpHeader {
+        addresses: Addresses::V4 {
+            src: datagram.dst,
+            dst: datagram.src,
+        },
+        ttl: quoted_ttl,
+        id: quoted_id,
+        part: 0,
+    };
+    let udp = Udp {
+        src_port: quoted_src_port,
+        dst_port: quoted_dst_port,
+        payload: &FLOOD,
+    };
+    encode(Framing::RawIp, &inner, &Transport::Udp(udp), quoted)?;
+    Ok(quoted.get(..28).unwrap_or(quoted))
+}
+
+/// A payload with its identifier put in.
+fn payload_bytes<'a>(
+    payload: &[u8],
+    transaction: Option<u16>,
+    bytes: &'a mut [u8; PAYLOAD_BYTES_MAX],
+) -> &'a [u8] {
+    let len = payload.len().min(PAYLOAD_BYTES_MAX);
+    bytes[..len].copy_from_slice(&payload[..len]);
+    if let Some(identifier) = transaction {
+        bytes[..2].copy_from_slice(&identifier.to_be_bytes());
+    }
+    &bytes[..len]
 }
 
 /// What a simulated UDP flood carries.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use hirundo_lake::segment::Segment;
 use hirundo_lake::{Piece, PieceId};
 use hirundo_packet::capture::{Capture, CaptureError};
-use hirundo_packet::decode::{self, Reason};
+use hirundo_packet::decode::{self, Decoded, Reason};
 use hirundo_packet::kind;
 use hirundo_packet::mark::MarkTable;
 
@@ -165,8 +165,9 @@ fn read(capture: &mut Capture, segment: &mut Segment, sensor: u16, marks: &MarkT
         frames += 1;
         bytes += frame.data.len() as u64;
         let time_us = frame.time_ns.div_euclid(1000);
-        match decode::decode(frame.link, frame.data, time_us) {
-            Ok(mut decoded) => {
+        let mut decoded = Decoded::default();
+        match decode::decode_into(frame.link, frame.data, time_us, &mut decoded) {
+            Ok(()) => {
                 if let Some(note) = decoded.note {
                     reasons[note as usize] += 1;
                 }

@@ -1,0 +1,42 @@
+//! Rows of the table `sensors` read back and united by hour and sensor.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{TimestampMicrosecondType, UInt16Type, UInt64Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::error::{Error, Result, io, parquet};
+use crate::segment::{Seen, Segment};
+
+/// Adds a file's rows to `united`, numbering sensors in `segment`; false when a row holds what uniting would lose.
+pub(crate) fn unite(path: &Path, segment: &mut Segment, united: &mut BTreeMap<(i64, u16), Seen>) -> Result<bool> {
+    let file = File::open(path).map_err(io("open", path))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build).map_err(parquet("read"))?;
+    for batch in reader {
+        let batch = batch.map_err(|source| Error::Arrow { action: "read the table of sensors", source })?;
+        let damaged = || Error::Damaged { path: path.to_owned(), reason: "its columns are not those of the table sensors".to_owned() };
+        let column = |name: &str| batch.column_by_name(name).ok_or_else(damaged);
+        for name in ["dropped_kernel", "dropped_spool", "clock_skew_us"] {
+            let column = column(name)?;
+            if column.null_count() < column.len() {
+                return Ok(false);
+            }
+        }
+        let hour = column("hour")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(damaged)?;
+        let sensor = column("sensor")?.as_string_opt::<i32>().ok_or_else(damaged)?;
+        let slots = column("up_slots")?.as_primitive_opt::<UInt16Type>().ok_or_else(damaged)?;
+        let count = |name: &str| -> Result<_> { column(name)?.as_primitive_opt::<UInt64Type>().ok_or_else(damaged) };
+        let (seen, kept, unreadable) = (count("seen")?, count("kept")?, count("unreadable")?);
+        for row in 0..batch.num_rows() {
+            let entry = united.entry((hour.value(row), segment.sensor(sensor.value(row)))).or_default();
+            entry.up_slots |= slots.value(row);
+            entry.seen += seen.value(row);
+            entry.kept += kept.value(row);
+            entry.unreadable += unreadable.value(row);
+        }
+    }
+    Ok(true)
+}
