@@ -5,7 +5,7 @@
 //! lists the pieces in it. A piece that some record lists is never stored again; a batch cut short by a
 //! crash has no record, and comes out with the same file names when it is made again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,11 @@ impl PieceId {
     #[must_use]
     pub fn new(digest: u128, sensor: &str) -> PieceId {
         PieceId(format!("{digest:032x}-{sensor}"))
+    }
+
+    /// The sensor in it.
+    fn sensor(&self) -> &str {
+        self.0.split_once('-').map_or("", |(_, sensor)| sensor)
     }
 }
 
@@ -143,6 +148,7 @@ pub struct Lake {
 pub struct Writer {
     lake: Lake,
     pieces: HashSet<PieceId>,
+    lengths: HashMap<String, BTreeSet<u64>>,
     _lock: Lock,
 }
 
@@ -229,10 +235,14 @@ impl Lake {
         let waiting = self.store.list("", WAITING)?;
         self.store.delete(waiting.iter().map(String::as_str))?;
         let mut pieces = HashSet::new();
+        let mut lengths: HashMap<String, BTreeSet<u64>> = HashMap::new();
         for (_, batch) in self.batches()? {
-            pieces.extend(batch.pieces.into_iter().map(|piece| piece.id));
+            for piece in batch.pieces {
+                lengths.entry(piece.id.sensor().to_owned()).or_default().insert(piece.frames);
+                pieces.insert(piece.id);
+            }
         }
-        Ok(Writer { lake: self.clone(), pieces, _lock: lock })
+        Ok(Writer { lake: self.clone(), pieces, lengths, _lock: lock })
     }
 
     /// Every record with its path, in order of path.
@@ -321,6 +331,13 @@ impl Writer {
     #[must_use]
     pub fn pieces(&self) -> &HashSet<PieceId> {
         &self.pieces
+    }
+
+    /// Frame counts of the stored pieces of each sensor: where a capture that has grown since it was last
+    /// read may go on.
+    #[must_use]
+    pub fn lengths(&self) -> &HashMap<String, BTreeSet<u64>> {
+        &self.lengths
     }
 
     /// Stores a batch: its files, then the record. On return it is durable.

@@ -25,8 +25,9 @@ impl Hasher for Mix {
     }
     #[inline(always)]
     fn write_u64(&mut self, key: u64) {
-        let product = u128::from(self.0 ^ key ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xd6e8_feb8_6659_fd93_a076_1d64_78bd_642f);
-        self.0 = ((product >> 64) as u64) ^ ((product & u128::from(u64::MAX)) as u64);
+        // The upper half holds what all bits of the key made of it; the map looks at both ends.
+        let product = (self.0 ^ key ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        self.0 = product ^ product >> 32;
     }
 }
 
@@ -63,7 +64,7 @@ pub struct Source {
 /// One row of the table `sources`, texts still as numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceRow {
-    /// A packet of the source, for its address.
+    /// Position in [`Sources::packets`] of a packet of the source, for its address.
     pub row: u32,
     /// Which source.
     pub source: Source,
@@ -83,9 +84,12 @@ pub struct SourceRow {
     pub last_us: i64,
 }
 
-/// The sources of one day of a segment.
+/// The packets of one day of a segment, in order of source, and what their sources are.
 #[derive(Default)]
 pub struct Sources {
+    /// The packets: source by source, those of a source in the order they came. Copied together so that
+    /// everything after this walks through memory instead of jumping about in it.
+    pub packets: Vec<Packet>,
     /// What each source is, numbered by `Packet::source_at`.
     pub sources: Vec<Source>,
     /// Rows of the table, in order of address, sensor and kind.
@@ -93,9 +97,10 @@ pub struct Sources {
     scratch: Vec<(u64, u32)>,
 }
 
-/// Rows of a day in order of source, then what the day's sources are. `order` is replaced by
-/// `(port key << 32) | row` words in that order; the port key is 0 without ports, else the port plus one. Numbers of the packets' sources are written into them.
-pub fn find_sources(segment: &mut Segment, world: World<'_>, day: i64, order: &mut Vec<u64>, scratch: &mut Vec<u64>, out: &mut Sources) {
+/// Finds the sources of the day's packets, whose row numbers `order` holds. `order` is replaced by
+/// `(port key << 32) | position in Sources::packets`; the port key is 0 without ports, else the port plus one.
+pub fn find_sources(segment: &Segment, world: World<'_>, day: i64, order: &mut Vec<u64>, scratch: &mut Vec<u64>, out: &mut Sources) {
+    out.packets.clear();
     out.sources.clear();
     out.rows.clear();
     let mut wide: Vec<u32> = Vec::new();
@@ -111,30 +116,33 @@ pub fn find_sources(segment: &mut Segment, world: World<'_>, day: i64, order: &m
         order.retain(|&word| !segment.rows[row_of(word) as usize].present.has(Present::WIDE));
     }
     sort::by_key32(order, scratch);
-    let mut rest = order.as_mut_slice();
-    while let Some(&first) = rest.first() {
-        let source = first >> 32;
-        let length = rest.iter().position(|&word| word >> 32 != source).unwrap_or(rest.len());
-        let (run, tail) = rest.split_at_mut(length);
-        let place = world.atlas.place_v4(day, (source & 0xffff_ffff) as u32);
-        one_source(segment, world, place, run, out);
-        rest = tail;
+    out.packets.extend(order.iter().map(|&word| segment.rows[row_of(word) as usize]));
+    let narrow = out.packets.len();
+    let address = |packet: &Packet| segment.wides.get(packet.wide_at as usize).map_or([0; 16], |wide| wide.src6);
+    wide.sort_by_key(|&row| address(&segment.rows[row as usize]));
+    out.packets.extend(wide.iter().map(|&row| segment.rows[row as usize]));
+    let mut from = 0;
+    while let Some(first) = out.packets.get(from) {
+        let (place, to) = if from < narrow {
+            let source = first.src;
+            let same = |packet: &Packet| packet.src == source;
+            (world.atlas.place_v4(day, source), run_end(&out.packets[..narrow], from, same))
+        } else {
+            let source = address(first);
+            (world.atlas.place_v6(day, &source), run_end(&out.packets, from, |packet| address(packet) == source))
+        };
+        out.one_source(world, place, from, to);
+        from = to;
     }
-    let address = |segment: &Segment, row: u32| segment.wides[segment.rows[row as usize].wide_at as usize].src6;
-    wide.sort_by_key(|&row| address(segment, row));
-    let mut run: Vec<u64> = Vec::new();
-    let mut at = 0;
-    while at < wide.len() {
-        let source = address(segment, wide[at]);
-        run.clear();
-        while at < wide.len() && address(segment, wide[at]) == source {
-            run.push(u64::from(wide[at]));
-            at += 1;
-        }
-        let place = world.atlas.place_v6(day, &source);
-        one_source(segment, world, place, &mut run, out);
-        order.extend_from_slice(&run);
-    }
+    order.clear();
+    order.extend(out.packets.iter().enumerate().map(|(at, packet)| {
+        let port_key = if packet.present.has(Present::PORTS) { u64::from(packet.dst_port) + 1 } else { 0 };
+        port_key << 32 | at as u64
+    }));
+}
+
+fn run_end(packets: &[Packet], from: usize, same: impl Fn(&Packet) -> bool) -> usize {
+    packets[from..].iter().position(|packet| !same(packet)).map_or(packets.len(), |length| from + length)
 }
 
 /// Row number of an order word.
@@ -144,31 +152,29 @@ pub fn row_of(word: u64) -> u32 {
     (word & 0xffff_ffff) as u32
 }
 
-/// Books the packets of one source, which stand in `run` in the order they came.
-fn one_source(segment: &mut Segment, world: World<'_>, place: Place, run: &mut [u64], out: &mut Sources) {
-    let number = u32::try_from(out.sources.len()).unwrap_or(u32::MAX);
-    let mut evidence = Evidence::default();
-    out.scratch.clear();
-    for word in run.iter_mut() {
-        let row = row_of(*word);
-        let packet = &mut segment.rows[row as usize];
-        packet.source_at = number;
-        evidence.observe(packet);
-        let port_key = if packet.present.has(Present::PORTS) { u64::from(packet.dst_port) + 1 } else { 0 };
-        *word = port_key << 32 | u64::from(row);
-        out.scratch.push((group_key(packet), row));
-    }
-    let source = Source { place, tool: evidence.verdict(world.marks) };
-    out.sources.push(source);
-    if let [(_, row)] = out.scratch[..] {
-        let row = book(segment, source, &[(0, row)], 1);
-        out.rows.push(row);
-        return;
-    }
-    out.scratch.sort_unstable();
-    for group in out.scratch.chunk_by(|a, b| a.0 >> 24 == b.0 >> 24) {
-        let ports = 1 + group.windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
-        out.rows.push(book(segment, source, group, ports));
+impl Sources {
+    /// Books the packets `from..to`, which are all those of one source.
+    fn one_source(&mut self, world: World<'_>, place: Place, from: usize, to: usize) {
+        let number = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        let mut evidence = Evidence::default();
+        self.scratch.clear();
+        let mut differ = false;
+        for (at, packet) in self.packets[from..to].iter_mut().enumerate() {
+            packet.source_at = number;
+            evidence.observe(packet);
+            let key = group_key(packet);
+            differ |= self.scratch.first().is_some_and(|first| first.0 != key);
+            self.scratch.push((key, u32::try_from(from + at).unwrap_or(u32::MAX)));
+        }
+        let source = Source { place, tool: evidence.verdict(world.marks) };
+        self.sources.push(source);
+        if differ {
+            self.scratch.sort_unstable();
+        }
+        for group in self.scratch.chunk_by(|a, b| a.0 >> 24 == b.0 >> 24) {
+            let ports = 1 + group.windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
+            self.rows.push(book(&self.packets, source, group, ports));
+        }
     }
 }
 
@@ -178,9 +184,9 @@ fn group_key(packet: &Packet) -> u64 {
     u64::from(packet.sensor_at) << 32 | (packet.kind as u64) << 24 | u64::from(packet.proto) << 16 | u64::from(packet.dst_port)
 }
 
-fn book(segment: &Segment, source: Source, group: &[(u64, u32)], ports: usize) -> SourceRow {
+fn book(packets: &[Packet], source: Source, group: &[(u64, u32)], ports: usize) -> SourceRow {
     let first = group.first().map_or(0, |entry| entry.1);
-    let head = &segment.rows[first as usize];
+    let head = &packets[first as usize];
     let mut row = SourceRow {
         row: first,
         source,
@@ -193,7 +199,7 @@ fn book(segment: &Segment, source: Source, group: &[(u64, u32)], ports: usize) -
         last_us: i64::MIN,
     };
     for &(_, at) in group {
-        let packet = &segment.rows[at as usize];
+        let packet = &packets[at as usize];
         row.volume.add(Volume { packets: 1, bytes: u64::from(packet.ip_len) });
         row.syns += u64::from(packet.is_syn());
         row.first_us = row.first_us.min(packet.time_us);

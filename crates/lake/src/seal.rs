@@ -7,7 +7,7 @@ use parquet::errors::Result;
 use crate::names::World;
 use crate::rollup::{Counts, Sources, find_sources};
 use crate::schema::{self, Table};
-use crate::segment::{DAY_US, Seen, Segment};
+use crate::segment::{DAY_US, SeenRow, Segment};
 use crate::sort;
 use crate::tables::Writers;
 
@@ -44,7 +44,7 @@ impl Sealer {
     ///
     /// # Errors
     /// When a page cannot be written.
-    pub fn seal(&mut self, segment: &mut Segment, world: World<'_>) -> Result<Vec<TableFile>> {
+    pub fn seal(&mut self, segment: &Segment, world: World<'_>) -> Result<Vec<TableFile>> {
         let mut files = Vec::new();
         for (day, rows) in rows_by_day(segment) {
             self.order.clear();
@@ -54,7 +54,7 @@ impl Sealer {
             }
             self.seal_day(segment, world, day, &mut files)?;
         }
-        let mut seen: BTreeMap<i64, Vec<((i64, u16), Seen)>> = BTreeMap::new();
+        let mut seen: BTreeMap<i64, Vec<SeenRow>> = BTreeMap::new();
         for (&key, &value) in &segment.seen {
             seen.entry(key.0.div_euclid(DAY_US)).or_default().push((key, value));
         }
@@ -69,24 +69,24 @@ impl Sealer {
     ///
     /// # Errors
     /// When a page cannot be written.
-    pub fn sensors(&mut self, segment: &Segment, rows: &[((i64, u16), Seen)]) -> Result<Vec<u8>> {
+    pub fn sensors(&mut self, segment: &Segment, rows: &[SeenRow]) -> Result<Vec<u8>> {
         self.writers.sensors(segment, rows)
     }
 
-    fn seal_day(&mut self, segment: &mut Segment, world: World<'_>, day: i64, files: &mut Vec<TableFile>) -> Result<()> {
+    fn seal_day(&mut self, segment: &Segment, world: World<'_>, day: i64, files: &mut Vec<TableFile>) -> Result<()> {
         let rows = self.order.len() as u64;
         find_sources(segment, world, day, &mut self.order, &mut self.scratch, &mut self.sources);
         sort::by_key17(&mut self.order, &mut self.scratch);
         self.counts.begin(day);
         let counts = &mut self.counts;
-        let bytes = self.writers.packets(segment, world, &self.sources.sources, &self.order, |packet, source| counts.observe(packet, source))?;
+        let bytes = self.writers.packets(segment, world, &self.sources, &self.order, |packet, source| counts.observe(packet, source))?;
         self.counts.close_port();
         files.push(TableFile { table: &schema::PACKETS, day, rows, bytes });
         let bytes = self.writers.hourly(segment, world, &self.counts.hourly)?;
         files.push(TableFile { table: &schema::HOURLY, day, rows: self.counts.hourly.len() as u64, bytes });
         let bytes = self.writers.daily(segment, world, &self.counts.daily)?;
         files.push(TableFile { table: &schema::DAILY, day, rows: self.counts.daily.len() as u64, bytes });
-        let bytes = self.writers.sources(segment, world, &self.sources.rows)?;
+        let bytes = self.writers.sources(segment, world, &self.sources)?;
         files.push(TableFile { table: &schema::SOURCES, day, rows: self.sources.rows.len() as u64, bytes });
         Ok(())
     }

@@ -37,6 +37,9 @@ pub struct Seen {
     pub unreadable: u64,
 }
 
+/// A row of the table `sensors`: (begin of the hour in µs, sensor number), and what was seen.
+pub type SeenRow = ((i64, u16), Seen);
+
 /// A stretch of rows.
 #[derive(Default)]
 pub struct Segment {
@@ -65,6 +68,7 @@ struct OpenPiece {
     rows_from: usize,
     wides_from: usize,
     payloads_from: usize,
+    sensors_from: usize,
     seen: BTreeMap<(i64, u16), Seen>,
     days: BTreeSet<i64>,
     day_begin_us: i64,
@@ -138,8 +142,13 @@ impl Segment {
 
     /// Begins a piece: what is pushed from now on is booked by [`Segment::keep_piece`].
     pub fn begin_piece(&mut self) {
-        let (rows_from, wides_from, payloads_from) = (self.rows.len(), self.wides.len(), self.payloads.len());
-        self.piece = OpenPiece { rows_from, wides_from, payloads_from, ..OpenPiece::default() };
+        self.piece = OpenPiece {
+            rows_from: self.rows.len(),
+            wides_from: self.wides.len(),
+            payloads_from: self.payloads.len(),
+            sensors_from: self.sensors.len(),
+            ..OpenPiece::default()
+        };
     }
 
     /// Books the piece.
@@ -156,12 +165,20 @@ impl Segment {
         self.days.extend(piece.days);
     }
 
-    /// Forgets the piece.
+    /// Forgets the piece: the segment is then as if it had never been read, so that an ingest that reads past
+    /// what is stored makes the same files as one that was never cut short.
     pub fn drop_piece(&mut self) {
         let piece = std::mem::take(&mut self.piece);
         self.rows.truncate(piece.rows_from);
         self.wides.truncate(piece.wides_from);
         self.payloads.truncate(piece.payloads_from);
+        for name in self.sensors.drain(piece.sensors_from..) {
+            self.sensor_numbers.remove(&name);
+        }
+        // Signatures of what is stored must not use up the numbers of what comes.
+        if self.is_empty() {
+            self.options.clear();
+        }
     }
 
     /// Adds a packet; at most `payload_bytes_max` of its payload are kept.

@@ -157,10 +157,16 @@ fn listing(lake: &Lake, table: &Table, context: &SessionContext) -> Result<Listi
 
 /// The same schema with texts and bytes as views, which the engine groups and compares faster.
 fn view_types(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Utf8 => Field::new(field.name(), DataType::Utf8View, field.is_nullable()),
-        DataType::Binary => Field::new(field.name(), DataType::BinaryView, field.is_nullable()),
-        _ => field.as_ref().clone(),
-    });
+    let view = |field: &Field| {
+        let kind = if *field.data_type() == DataType::Utf8 {
+            DataType::Utf8View
+        } else if *field.data_type() == DataType::Binary {
+            DataType::BinaryView
+        } else {
+            field.data_type().clone()
+        };
+        Field::new(field.name(), kind, field.is_nullable())
+    };
+    let fields = schema.fields().iter().map(|field| view(field));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

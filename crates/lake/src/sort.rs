@@ -15,6 +15,7 @@ pub fn by_key17(words: &mut Vec<u64>, scratch: &mut Vec<u64>) {
 }
 
 /// One counting pass over `bits` bits from `shift` on; skipped when all words agree in them.
+#[allow(clippy::cast_possible_truncation, reason = "the mask keeps at most 11 bits")]
 fn pass(words: &mut Vec<u64>, scratch: &mut Vec<u64>, shift: u32, bits: u32) {
     let mask = (1usize << bits) - 1;
     let digit = |word: u64| (word >> shift) as usize & mask;

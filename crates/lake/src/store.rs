@@ -52,10 +52,8 @@ impl Store {
         let mut written = Vec::new();
         for (relative, bytes) in files {
             let path = self.path(&relative);
-            if let Some(folder) = path.parent() {
-                if folders.insert(folder.to_owned()) {
-                    fs::create_dir_all(folder).map_err(io("create the folder", folder))?;
-                }
+            if let Some(folder) = path.parent().filter(|folder| folders.insert((*folder).to_owned())) {
+                fs::create_dir_all(folder).map_err(io("create the folder", folder))?;
             }
             let partial = partial(&path);
             let mut file = File::create(&partial).map_err(io("create", &partial))?;

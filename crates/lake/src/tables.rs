@@ -6,9 +6,9 @@ use parquet::errors::Result;
 use crate::codes::{CodeBook, Coded, Dense};
 use crate::encode::{Chunk, Encoder, Layout, ROW_GROUP_ROWS, put_bytes};
 use crate::names::World;
-use crate::rollup::{CountRow, Source, SourceRow, row_of};
+use crate::rollup::{CountRow, Source, SourceRow, Sources, row_of};
 use crate::schema;
-use crate::segment::{Seen, Segment};
+use crate::segment::{SeenRow, Segment};
 
 /// Rows copied together before their columns are taken apart: they then sit in the first-level cache.
 const BLOCK_ROWS: usize = 256;
@@ -41,7 +41,7 @@ impl Writers {
     ///
     /// # Errors
     /// When a page cannot be written.
-    pub fn packets(&mut self, segment: &Segment, world: World<'_>, sources: &[Source], order: &[u64], observe: impl FnMut(&Packet, &Source)) -> Result<Vec<u8>> {
+    pub fn packets(&mut self, segment: &Segment, world: World<'_>, sources: &Sources, order: &[u64], observe: impl FnMut(&Packet, &Source)) -> Result<Vec<u8>> {
         self.packets.file(segment, world, sources, order, observe)
     }
 
@@ -65,8 +65,8 @@ impl Writers {
     ///
     /// # Errors
     /// When a page cannot be written.
-    pub fn sources(&mut self, segment: &Segment, world: World<'_>, rows: &[SourceRow]) -> Result<Vec<u8>> {
-        let groups = rows.chunks(ROW_GROUP_ROWS).map(|rows| sources_group(&mut self.sources, segment, world, rows));
+    pub fn sources(&mut self, segment: &Segment, world: World<'_>, sources: &Sources) -> Result<Vec<u8>> {
+        let groups = sources.rows.chunks(ROW_GROUP_ROWS).map(|rows| sources_group(&mut self.sources, segment, world, &sources.packets, rows));
         let groups = groups.collect::<Result<Vec<_>>>()?;
         self.sources.file(groups)
     }
@@ -75,7 +75,7 @@ impl Writers {
     ///
     /// # Errors
     /// When a page cannot be written.
-    pub fn sensors(&mut self, segment: &Segment, rows: &[((i64, u16), Seen)]) -> Result<Vec<u8>> {
+    pub fn sensors(&mut self, segment: &Segment, rows: &[SeenRow]) -> Result<Vec<u8>> {
         let groups = rows.chunks(ROW_GROUP_ROWS).map(|rows| sensors_group(&mut self.sensors, segment, rows));
         let groups = groups.collect::<Result<Vec<_>>>()?;
         self.sensors.file(groups)
@@ -156,15 +156,15 @@ impl PacketsWriter {
         })
     }
 
-    fn file(&mut self, segment: &Segment, world: World<'_>, sources: &[Source], order: &[u64], mut observe: impl FnMut(&Packet, &Source)) -> Result<Vec<u8>> {
+    fn file(&mut self, segment: &Segment, world: World<'_>, sources: &Sources, order: &[u64], mut observe: impl FnMut(&Packet, &Source)) -> Result<Vec<u8>> {
         let mut groups = Vec::new();
         for group in order.chunks(ROW_GROUP_ROWS) {
             self.clear();
             for block in group.chunks(BLOCK_ROWS) {
                 self.block.clear();
-                self.block.extend(block.iter().map(|&word| segment.rows[row_of(word) as usize]));
+                self.block.extend(block.iter().map(|&word| sources.packets[row_of(word) as usize]));
                 self.block_sources.clear();
-                self.block_sources.extend(self.block.iter().map(|packet| sources[packet.source_at as usize]));
+                self.block_sources.extend(self.block.iter().map(|packet| sources.sources[packet.source_at as usize]));
                 for (packet, source) in self.block.iter().zip(&self.block_sources) {
                     observe(packet, source);
                 }
@@ -346,10 +346,10 @@ fn volume<T>(encoder: &mut Encoder, at: usize, rows: &[T], value: impl Fn(&T) ->
     encoder.numbers(at, &values, None, Layout::Split)
 }
 
-fn sources_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, rows: &[SourceRow]) -> Result<Vec<Chunk>> {
+fn sources_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, packets: &[Packet], rows: &[SourceRow]) -> Result<Vec<Chunk>> {
     let (mut src, mut src6, mut asn) = (Dense::default(), Dense::default(), Dense::default());
     for row in rows {
-        let packet = &segment.rows[row.row as usize];
+        let packet = &packets[row.row as usize];
         let wide = packet.present.has(Present::WIDE);
         src.push((!wide).then_some(packet.src));
         src6.push(wide.then(|| segment.wides[packet.wide_at as usize].src6));
@@ -378,7 +378,7 @@ fn sources_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, row
     ])
 }
 
-fn sensors_group(encoder: &mut Encoder, segment: &Segment, rows: &[((i64, u16), Seen)]) -> Result<Vec<Chunk>> {
+fn sensors_group(encoder: &mut Encoder, segment: &Segment, rows: &[SeenRow]) -> Result<Vec<Chunk>> {
     let hours: Vec<i64> = rows.iter().map(|row| row.0.0).collect();
     let mut unknown = Dense::<u64>::default();
     for _ in rows {

@@ -12,6 +12,7 @@ use crate::error::SimulatorError;
 use crate::population::Crowd;
 use crate::scenario::Scenario;
 use crate::survey;
+use crate::tool::Tool;
 use crate::truth::{Tally, Truth};
 use crate::wire::Wire;
 
@@ -112,6 +113,27 @@ pub fn truth(scenario: &Scenario, seed: u64) -> Result<Truth, SimulatorError> {
         }
         Ok(ip_bytes)
     })
+}
+
+/// Who sent what: tells `visit` the day, the source address and the tool of every packet, in the order of the files.
+///
+/// This is what a verdict over a source can be held against; the truth has only sums.
+///
+/// # Errors
+///
+/// [`SimulatorError::TooManyPackets`].
+pub fn senders(
+    scenario: &Scenario,
+    seed: u64,
+    visit: &mut dyn FnMut(Day, u32, Tool),
+) -> Result<(), SimulatorError> {
+    run(scenario, seed, &mut |_| {}, &mut |day, datagrams| {
+        for datagram in datagrams {
+            visit(day, datagram.src, datagram.tool);
+        }
+        Ok(0)
+    })
+    .map(drop)
 }
 
 /// What takes a day's packets, sorted by sensor and time, and says how many IP bytes they were.

@@ -20,9 +20,9 @@ use crate::view::Format;
 /// Runs the command.
 pub fn run(global: &Global, options: &cli::Ingest) -> Result<Done> {
     let marks = marks(options.rules.as_deref())?;
+    let inputs = ingest::inputs::find(&options.paths, options.sensor.as_deref())?;
     let lake = Lake::open_or_create(&lake_path(global)?)?;
     let mut writer = lake.writer()?;
-    let inputs = ingest::inputs::find(&options.paths, options.sensor.as_deref())?;
     let intel = intel(&options.geo, global.quiet)?;
     let bytes = inputs.iter().map(|input| input.len_bytes).sum();
     let report = Arc::new(Mutex::new(Report::default()));
@@ -35,7 +35,7 @@ pub fn run(global: &Global, options: &cli::Ingest) -> Result<Done> {
     let report = report.lock().unwrap_or_else(PoisonError::into_inner);
     tell(global, &report, captures, secs)?;
     if report.captures == 0 && report.damaged_count > 0 {
-        bail!("none of the {captures} inputs could be read");
+        bail!("none of the {captures} inputs could be read; hint: the warnings say what each of them is");
     }
     Ok(if report.damaged_count > 0 { Done::No } else { Done::Yes })
 }
@@ -82,11 +82,9 @@ impl Watch for Progress {
 
     fn done(&mut self, input: &Input, outcome: &Outcome) {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).add(input, outcome);
-        if let Some(damage) = &outcome.damage {
-            if !self.quiet {
-                let packets = outcome.packets + outcome.known;
-                self.bar.suspend(|| tracing::warn!("{}: {damage} ({packets} packets before that are kept)", input.path.display()));
-            }
+        if let Some(damage) = outcome.damage.as_ref().filter(|_| !self.quiet) {
+            let packets = outcome.packets + outcome.known;
+            self.bar.suspend(|| tracing::warn!("{}: {damage} ({packets} packets before that are kept)", input.path.display()));
         }
     }
 }
@@ -111,8 +109,8 @@ fn tell(global: &Global, report: &Report, captures: usize, secs: f64) -> Result<
         Format::Table if global.quiet => {}
         Format::Table => {
             let number = crate::view::text::count;
-            let rate = if secs > 0.0 { (report.frames as f64 / secs).round() } else { 0.0 };
-            writeln!(out, "{} packets stored from {} of {captures} captures in {secs:.1} s ({} frames/s)", number(report.packets), report.captures, number(rate as u64))?;
+            let rate = crate::view::text::thousands(&format!("{:.0}", report.frames as f64 / secs.max(0.001)));
+            writeln!(out, "{} packets stored from {} of {captures} captures in {secs:.1} s ({rate} frames/s)", number(report.packets), report.captures)?;
             if report.known > 0 {
                 writeln!(out, "{} packets were in the lake already and were not stored again", number(report.known))?;
             }

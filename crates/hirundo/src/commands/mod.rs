@@ -1,13 +1,13 @@
 //! One module a command: options checked first, then the work, then what a person or a program reads.
 
-mod ask;
-mod docs;
-mod export;
-mod ingest;
-mod lake;
-mod simulate;
-mod top;
-mod trend;
+pub mod ask;
+pub mod docs;
+pub mod export;
+pub mod ingest;
+pub mod lake;
+pub mod simulate;
+pub mod top;
+pub mod trend;
 
 use std::path::PathBuf;
 

@@ -41,7 +41,7 @@ pub fn run(global: &Global, options: &cli::Top) -> Result<Done> {
         let before_days = before.map_or((1, 0), days);
         let answer = session.top(subject(options.what), measure(options.by), &only, days(now), before_days, limit).await?;
         let batches = answer.all().await?;
-        let observed = observed(&session, &only.sensors, now).await?;
+        let observed = observed_of(&session, &only.sensors, now).await?;
         let observed_before = match before {
             Some(before) => observed_of(&session, &only.sensors, before).await?,
             None => Observed::default(),
@@ -158,10 +158,6 @@ impl Observed {
     }
 }
 
-async fn observed(session: &Session, sensors: &[String], period: Period) -> Result<Observed> {
-    observed_of(session, sensors, period).await
-}
-
 async fn observed_of(session: &Session, sensors: &[String], period: Period) -> Result<Observed> {
     let mut observed = Observed::default();
     for batch in session.sensor_days(sensors, days(period)).await?.all().await? {
@@ -212,10 +208,8 @@ fn text(column: &ArrayRef, row: usize) -> Option<String> {
     if column.is_null(row) {
         return None;
     }
-    match column.data_type() {
-        DataType::Utf8View => Some(column.as_string_view().value(row).to_owned()),
-        _ => column.as_string_opt::<i32>().map(|texts| texts.value(row).to_owned()),
-    }
+    let view = column.as_string_view_opt().map(|texts| texts.value(row).to_owned());
+    view.or_else(|| column.as_string_opt::<i32>().map(|texts| texts.value(row).to_owned()))
 }
 
 /// The answer as people read it: rank, label, value, share, rank before.

@@ -24,6 +24,9 @@ const LEAD_IN_DAYS: i32 = 6;
 /// Width of the plot where there is no terminal, columns.
 const WIDTH_DEFAULT: usize = 100;
 
+/// Sum over the period, and the value of each day (days since 1970).
+type Daily = (f64, HashMap<i32, f64>);
+
 /// Runs the command.
 pub fn run(global: &Global, options: &cli::Trend) -> Result<Done> {
     let only = filter(&options.only)?;
@@ -64,7 +67,7 @@ pub fn run(global: &Global, options: &cli::Trend) -> Result<Done> {
 async fn chart(global: &Global, options: &cli::Trend, session: &Session, only: &Filter, span: Period) -> Result<Chart> {
     let with_lead_in = Period::new(span.first().plus(-LEAD_IN_DAYS), span.last())?;
     let observed = observed(session, only, with_lead_in).await?;
-    let mut series: HashMap<String, (f64, HashMap<i32, f64>)> = HashMap::new();
+    let mut series: HashMap<String, Daily> = HashMap::new();
     let answer = session.trend(subject(options.what), measure(options.by), only, days(with_lead_in), false).await?;
     for batch in answer.all().await? {
         let day = batch.column(0).as_primitive::<Date32Type>();
@@ -79,7 +82,7 @@ async fn chart(global: &Global, options: &cli::Trend, session: &Session, only: &
             *entry.1.entry(day.value(row)).or_default() += value;
         }
     }
-    let mut largest: Vec<(String, (f64, HashMap<i32, f64>))> = series.into_iter().collect();
+    let mut largest: Vec<(String, Daily)> = series.into_iter().collect();
     largest.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
     largest.truncate(options.limit as usize);
     let mut chart = Chart::new(title(options, global.lang, span), value_unit(options, global.lang), span, global.lang);

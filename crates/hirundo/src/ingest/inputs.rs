@@ -56,7 +56,9 @@ pub fn find(paths: &[String], sensor: Option<&str>) -> Result<Vec<Input>> {
         if path == "-" || Path::new(path).exists() {
             add(Path::new(path), sensor, &mut inputs)?;
         } else {
-            for found in glob::glob(path).with_context(|| format!("could not read {path:?} as a path or a pattern"))? {
+            // As in a shell: what begins with a dot is not meant by `*`.
+            let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
+            for found in glob::glob_with(path, options).with_context(|| format!("could not read {path:?} as a path or a pattern"))? {
                 add(&found?, sensor, &mut inputs)?;
             }
         }
@@ -85,7 +87,7 @@ fn add(path: &Path, sensor: Option<&str>, inputs: &mut Vec<Input>) -> Result<()>
             }
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if looks_like_data(&entry.path()) {
+            } else if entry.path().is_file() && looks_like_data(&entry.path()) {
                 let place = entry.path();
                 let below = place.strip_prefix(path).unwrap_or(&place);
                 let first = below.parent().and_then(|parent| parent.components().next());
@@ -98,7 +100,8 @@ fn add(path: &Path, sensor: Option<&str>, inputs: &mut Vec<Input>) -> Result<()>
     Ok(())
 }
 
-/// In a folder, files that are plainly notes about captures are passed over; everything else is tried.
+/// In a folder, files that are plainly notes about captures are passed over; every other file is tried. What is
+/// no file (a pipe, a link to a folder) is passed over too: reading it might never end.
 fn looks_like_data(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     !matches!(extension.as_deref(), Some("json" | "csv" | "txt" | "md" | "toml" | "log" | "yaml" | "yml" | "html" | "partial"))

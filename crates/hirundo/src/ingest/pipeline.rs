@@ -13,7 +13,7 @@ use hirundo_lake::seal::Sealer;
 use hirundo_lake::segment::Segment;
 
 use super::inputs::Input;
-use super::reader::{Reader, Watch};
+use super::reader::{Known, Reader, Watch};
 
 /// How to ingest.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ struct Commits<'a> {
 /// # Errors
 /// When the lake cannot be written. Damage of inputs is told to `watch` and ends only that input.
 pub fn run(inputs: Vec<Input>, writer: &mut Writer, world: World<'_>, settings: Settings, watch: Box<dyn Watch + '_>) -> Result<()> {
-    let known = writer.pieces().clone();
+    let known = Known { pieces: writer.pieces().clone(), lengths: writer.lengths().clone() };
     let reader = Mutex::new((Reader::new(inputs, known, world.marks, settings.payload_bytes_max, watch), 0u64));
     let commits = Mutex::new(Commits { writer, next: 0, failed: None });
     let turn = Condvar::new();
@@ -68,7 +68,7 @@ fn work(reader: &Mutex<(Reader<'_>, u64)>, commits: &Mutex<Commits<'_>>, turn: &
             reader.1 += 1;
             (pieces, ticket)
         };
-        let files = sealer.seal(&mut segment, world)?;
+        let files = sealer.seal(&segment, world)?;
         let guard = commits.lock().unwrap_or_else(PoisonError::into_inner);
         let mut commits = turn.wait_while(guard, |commits| commits.next != ticket && commits.failed.is_none()).unwrap_or_else(PoisonError::into_inner);
         if commits.failed.is_some() {

@@ -1,6 +1,6 @@
 //! Reads captures piece by piece into segments; a piece that is stored already is read past.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use hirundo_lake::segment::Segment;
 use hirundo_lake::{Piece, PieceId};
@@ -49,12 +49,20 @@ pub trait Watch: Send {
 pub struct Reader<'a> {
     inputs: std::vec::IntoIter<Input>,
     open: Option<Open>,
-    known: HashSet<PieceId>,
+    known: Known,
     marks: &'a MarkTable,
     payload_bytes_max: u8,
     watch: Box<dyn Watch + 'a>,
     bytes_done: u64,
     frames: u64,
+}
+
+/// What is stored already.
+pub struct Known {
+    /// The pieces.
+    pub pieces: HashSet<PieceId>,
+    /// Frame counts of the pieces of each sensor.
+    pub lengths: HashMap<String, BTreeSet<u64>>,
 }
 
 /// The capture being read.
@@ -67,7 +75,7 @@ struct Open {
 
 impl<'a> Reader<'a> {
     /// Over `inputs`, with the pieces that are stored already.
-    pub fn new(inputs: Vec<Input>, known: HashSet<PieceId>, marks: &'a MarkTable, payload_bytes_max: u8, watch: Box<dyn Watch + 'a>) -> Reader<'a> {
+    pub fn new(inputs: Vec<Input>, known: Known, marks: &'a MarkTable, payload_bytes_max: u8, watch: Box<dyn Watch + 'a>) -> Reader<'a> {
         Reader { inputs: inputs.into_iter(), open: None, known, marks, payload_bytes_max, watch, bytes_done: 0, frames: 0 }
     }
 
@@ -105,44 +113,92 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one piece; whether the capture ended with it.
+    ///
+    /// A capture that was read while it was still being written is stored up to where it then ended. Its
+    /// longer self begins with the same bytes: at each length that a stored piece of the sensor has, the
+    /// digest so far is looked up, and what is stored already is not counted again.
     fn piece(&mut self, open: &mut Open, segment: &mut Segment, pieces: &mut Vec<Piece>) -> bool {
+        let lengths = self.known.lengths.get(&open.input.sensor).cloned().unwrap_or_default();
+        let mut left = PIECE_FRAMES_MAX;
+        while left > 0 {
+            let mut stretch = Stretch::begin(segment, &open.input.sensor);
+            let (mut ended, mut is_stored) = (false, false);
+            for length in lengths.range(1..left).copied().chain([left]) {
+                ended = stretch.read(open, segment, self.marks, self.payload_bytes_max, length - stretch.frames);
+                if ended || stretch.full {
+                    break;
+                }
+                let id = PieceId::new(open.capture.digest(), &open.input.sensor);
+                is_stored = length < left && self.known.pieces.contains(&id);
+                if is_stored {
+                    break;
+                }
+            }
+            left -= stretch.frames;
+            self.book(open, segment, pieces, stretch);
+            if !is_stored {
+                return ended;
+            }
+        }
+        false
+    }
+
+    /// Books a stretch of frames as a piece, or forgets it when it is stored.
+    fn book(&mut self, open: &mut Open, segment: &mut Segment, pieces: &mut Vec<Piece>, stretch: Stretch) {
+        let id = PieceId::new(open.capture.take_digest(), &open.input.sensor);
+        self.frames += stretch.frames;
+        open.outcome.frames += stretch.frames;
+        if stretch.frames == 0 {
+            segment.drop_piece();
+            return;
+        }
+        let packets = (segment.rows.len() - stretch.rows_from) as u64;
+        open.pieces += 1;
+        let unreadable = Reason::ALL.iter().zip(stretch.reasons).filter(|(_, count)| *count > 0);
+        for (reason, count) in unreadable.clone() {
+            *open.outcome.unreadable.entry(reason.name()).or_default() += count;
+        }
+        if self.known.pieces.insert(id.clone()) {
+            self.known.lengths.entry(open.input.sensor.clone()).or_default().insert(stretch.frames);
+            segment.keep_piece();
+            open.outcome.packets += packets;
+            let unreadable = unreadable.map(|(reason, count)| (reason.name().to_owned(), count)).collect();
+            let origin = format!("{}#{}", open.input.path.display(), open.pieces);
+            pieces.push(Piece { id, origin, frames: stretch.frames, packets, unreadable });
+        } else {
+            segment.drop_piece();
+            open.outcome.known += packets;
+        }
+    }
+}
+
+/// Frames read one after the other that will be booked together.
+struct Stretch {
+    sensor: u16,
+    rows_from: usize,
+    frames: u64,
+    bytes: u64,
+    full: bool,
+    reasons: [u64; Reason::ALL.len()],
+}
+
+impl Stretch {
+    fn begin(segment: &mut Segment, sensor: &str) -> Stretch {
         segment.begin_piece();
-        let sensor = segment.sensor(&open.input.sensor);
-        let rows_from = segment.rows.len();
-        let mut reasons = [0u64; Reason::ALL.len()];
-        let (frames, end) = read(&mut open.capture, segment, sensor, self.marks, self.payload_bytes_max, &mut reasons);
-        let ended = match end {
+        let sensor = segment.sensor(sensor);
+        Stretch { sensor, rows_from: segment.rows.len(), frames: 0, bytes: 0, full: false, reasons: [0; Reason::ALL.len()] }
+    }
+
+    /// Reads up to `frames_max` frames more; whether the capture ended.
+    fn read(&mut self, open: &mut Open, segment: &mut Segment, marks: &MarkTable, payload_bytes_max: u8, frames_max: u64) -> bool {
+        match read(&mut open.capture, segment, marks, payload_bytes_max, self, frames_max) {
             End::Full => false,
             End::Capture => true,
             End::Damage(error) => {
                 open.outcome.damage = Some(chain(&error));
                 true
             }
-        };
-        self.frames += frames;
-        open.outcome.frames += frames;
-        let packets = (segment.rows.len() - rows_from) as u64;
-        let id = PieceId::new(open.capture.take_digest(), &open.input.sensor);
-        if frames == 0 {
-            segment.drop_piece();
-            return ended;
         }
-        open.pieces += 1;
-        let unreadable = Reason::ALL.iter().zip(reasons).filter(|(_, count)| *count > 0);
-        for (reason, count) in unreadable.clone() {
-            *open.outcome.unreadable.entry(reason.name()).or_default() += count;
-        }
-        if self.known.insert(id.clone()) {
-            segment.keep_piece();
-            open.outcome.packets += packets;
-            let unreadable = unreadable.map(|(reason, count)| (reason.name().to_owned(), count)).collect();
-            let origin = format!("{}#{}", open.input.path.display(), open.pieces);
-            pieces.push(Piece { id, origin, frames, packets, unreadable });
-        } else {
-            segment.drop_piece();
-            open.outcome.known += packets;
-        }
-        ended
     }
 }
 
@@ -154,37 +210,37 @@ enum End {
 }
 
 /// The hot loop: frames to marked and classified rows.
-fn read(capture: &mut Capture, segment: &mut Segment, sensor: u16, marks: &MarkTable, payload_bytes_max: u8, reasons: &mut [u64]) -> (u64, End) {
-    let (mut frames, mut bytes) = (0, 0);
-    while frames < PIECE_FRAMES_MAX && bytes < PIECE_BYTES_MAX {
+fn read(capture: &mut Capture, segment: &mut Segment, marks: &MarkTable, payload_bytes_max: u8, stretch: &mut Stretch, frames_max: u64) -> End {
+    for _ in 0..frames_max {
         let frame = match capture.next() {
             Ok(Some(frame)) => frame,
-            Ok(None) => return (frames, End::Capture),
-            Err(error) => return (frames, End::Damage(error)),
+            Ok(None) => return End::Capture,
+            Err(error) => return End::Damage(error),
         };
-        frames += 1;
-        bytes += frame.data.len() as u64;
+        stretch.frames += 1;
+        stretch.bytes += frame.data.len() as u64;
         let time_us = frame.time_ns.div_euclid(1000);
         let mut decoded = Decoded::default();
         match decode::decode_into(frame.link, frame.data, time_us, &mut decoded) {
             Ok(()) => {
                 if let Some(note) = decoded.note {
-                    reasons[note as usize] += 1;
+                    stretch.reasons[note as usize] += 1;
                 }
                 decoded.packet.mark = marks.mark(&decoded.packet, decoded.options, decoded.payload);
                 (decoded.packet.kind, decoded.packet.probe) = kind::classify_wide(&decoded.packet, &decoded.wide, decoded.payload);
-                segment.push(&decoded, sensor, payload_bytes_max);
+                segment.push(&decoded, stretch.sensor, payload_bytes_max);
             }
             Err(reason) => {
-                reasons[reason as usize] += 1;
-                segment.push_unreadable(time_us, sensor);
+                stretch.reasons[reason as usize] += 1;
+                segment.push_unreadable(time_us, stretch.sensor);
             }
         }
-        if segment.piece_days() >= PIECE_DAYS_MAX {
-            break;
+        if stretch.bytes >= PIECE_BYTES_MAX || segment.piece_days() >= PIECE_DAYS_MAX {
+            stretch.full = true;
+            return End::Full;
         }
     }
-    (frames, End::Full)
+    End::Full
 }
 
 /// An error with its causes in one line.

@@ -239,6 +239,12 @@ impl Capture {
         }
     }
 
+    /// What [`Capture::take_digest`] would give, without beginning anew.
+    #[must_use]
+    pub fn digest(&mut self) -> u128 {
+        self.window.digest()
+    }
+
     /// XXH3-128 of what was consumed since the last call, or since opening.
     ///
     /// What is hashed: first a context that the bytes themselves do not hold, then the decompressed bytes

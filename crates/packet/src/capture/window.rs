@@ -113,6 +113,12 @@ impl Window {
         self.hasher.write(context);
     }
 
+    /// The digest of everything consumed since the last [`Window::take_digest`], which goes on.
+    pub(super) fn digest(&mut self) -> u128 {
+        self.hash_consumed();
+        self.hasher.finish_128()
+    }
+
     /// The digest of everything consumed since the last call; begins a new one.
     pub(super) fn take_digest(&mut self) -> u128 {
         self.hash_consumed();
