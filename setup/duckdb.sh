@@ -6,11 +6,13 @@
 set -eu
 
 version=2.0.0
+# DuckDB needs it to hand over times with a zone.
+pytz_version=2025.2
 folder=${1:-"${XDG_CACHE_HOME:-${HOME:?duckdb.sh: HOME is not set; hint: name a folder}/.cache}/hirundo/duckdb"}
 python=$folder/bin/python
 
 is_there() {
-    [ -x "$python" ] && [ "$("$python" -c 'import duckdb; print(duckdb.__version__)' 2>/dev/null)" = "$version" ]
+    [ -x "$python" ] && [ "$("$python" -c 'import duckdb, pytz; print(duckdb.__version__, pytz.__version__)' 2>/dev/null)" = "$version $pytz_version" ]
 }
 
 if ! is_there; then
@@ -25,7 +27,7 @@ if ! is_there; then
         echo "duckdb.sh: could not make a Python environment in $folder; hint: install the venv module (Debian: python3-venv)" >&2
         exit 2
     fi
-    if ! "$python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "duckdb==$version" >&2; then
+    if ! "$python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "duckdb==$version" "pytz==$pytz_version" >&2; then
         echo "duckdb.sh: could not install duckdb $version; hint: is PyPI reachable?" >&2
         exit 2
     fi

@@ -219,7 +219,7 @@ impl Lake {
         self.store.lock_shared(READ_LOCK)
     }
 
-    /// The right to write; finishes an exchange that a crash interrupted and sweeps what it left.
+    /// The right to write; ends a change that a crash interrupted and deletes what a crash left behind.
     ///
     /// # Errors
     /// [`Error::Busy`] when another process writes.
@@ -234,6 +234,8 @@ impl Lake {
         }
         let waiting = self.store.list("", WAITING)?;
         self.store.delete(waiting.iter().map(String::as_str))?;
+        let orphans = self.orphans()?;
+        self.store.delete(orphans.iter().map(String::as_str))?;
         let mut pieces = HashSet::new();
         let mut lengths: HashMap<String, BTreeSet<u64>> = HashMap::new();
         for (_, batch) in self.batches()? {
@@ -291,6 +293,21 @@ impl Lake {
         }
         files.retain(|path, _| !removed.contains(path));
         Ok(files)
+    }
+
+    /// Files of tables that no record knows: a batch whose record a crash prevented, or one being stored
+    /// right now. The next writer deletes them, so that its own batches never stand beside half of another.
+    ///
+    /// # Errors
+    /// When the records or folders cannot be read.
+    pub fn orphans(&self) -> Result<Vec<String>> {
+        let files = self.files()?;
+        let mut orphans = Vec::new();
+        for table in crate::schema::TABLES {
+            orphans.extend(self.store.list(table.name, "parquet")?);
+        }
+        orphans.retain(|path| !files.contains_key(path));
+        Ok(orphans)
     }
 
     /// What retention took away.
@@ -385,15 +402,6 @@ impl Writer {
     /// When the disk refuses.
     pub fn set_retained(&mut self, retained: &Retained) -> Result<()> {
         self.lake.store.put(RETAINED, &json(retained))
-    }
-
-    /// Deletes files that no record knows.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn delete_orphans(&mut self, orphans: &[String]) -> Result<()> {
-        let files = self.lake.files()?;
-        self.lake.store.delete(orphans.iter().filter(|path| !files.contains_key(*path)).map(String::as_str))
     }
 }
 

@@ -87,6 +87,14 @@ impl Subject {
         }
     }
 
+    /// Whether the table `ports` has its columns.
+    const fn is_of_port(self) -> bool {
+        match self {
+            Subject::Ports | Subject::Sensors | Subject::All => true,
+            Subject::Regions | Subject::Sources | Subject::Tools | Subject::Networks | Subject::Kinds | Subject::Scanners => false,
+        }
+    }
+
     const fn needs_source(self) -> bool {
         match self {
             Subject::Sources | Subject::Networks | Subject::Scanners => true,
@@ -105,6 +113,7 @@ fn plan(subject: Subject, measure: Measure, filter: &Filter, hourly: bool) -> Pl
         (_, true) if by_port || hourly => "packets",
         (_, true) => "sources",
         (_, false) if hourly => "hourly",
+        (_, false) if subject.is_of_port() && filter.is_of_port() => "ports",
         (_, false) => "daily",
     };
     let value = match (measure, table) {
@@ -118,7 +127,7 @@ fn plan(subject: Subject, measure: Measure, filter: &Filter, hourly: bool) -> Pl
     let hour = if hourly && table == "packets" { ", date_trunc('hour', time) AS hour" } else { "" };
     if measure == Measure::CumulativeSources {
         // Distinct a day first; the outer query adds the days up.
-        let keys: String = subject.keys().iter().filter(|key| !key.starts_with("src")).map(|key| format!(", {key}")).collect();
+        let keys: String = subject.keys().iter().map(|key| format!(", {key}")).collect();
         let table = format!(
             "(SELECT day{keys}, count(DISTINCT src) + count(DISTINCT src6) AS hosts FROM {table} WHERE true {} GROUP BY day{keys})",
             filter.sql()
@@ -130,6 +139,12 @@ fn plan(subject: Subject, measure: Measure, filter: &Filter, hourly: bool) -> Pl
 }
 
 impl Filter {
+    /// Whether it asks for nothing but sensors and ports.
+    fn is_of_port(&self) -> bool {
+        let others = [&self.regions, &self.tools, &self.marks, &self.kinds, &self.scanners, &self.sources];
+        others.iter().all(|list| list.is_empty()) && self.networks.is_empty()
+    }
+
     /// As SQL conditions, each begun with AND.
     #[must_use]
     pub fn sql(&self) -> String {

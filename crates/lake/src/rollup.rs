@@ -277,6 +277,10 @@ impl CountKey {
     pub fn kind(self) -> Kind {
         Kind::ALL.into_iter().find(|kind| *kind as u64 == self.0 & 7).unwrap_or_default()
     }
+    /// Sensor and protocol alone.
+    fn of_port(self) -> CountKey {
+        CountKey(self.0 & ((1 << 59) - (1 << 35)))
+    }
     /// The same without the hour.
     fn of_day(self) -> CountKey {
         CountKey(self.0 & ((1 << 59) - 1))
@@ -290,6 +294,8 @@ pub struct Counts {
     pub hourly: Vec<CountRow>,
     /// Rows of `daily`, by port, then key.
     pub daily: Vec<CountRow>,
+    /// Rows of `ports`, by port, then sensor and protocol; the rest of their keys means nothing.
+    pub ports: Vec<CountRow>,
     open: MixMap<Volume>,
     port: Option<u16>,
     last: Option<(CountKey, Volume)>,
@@ -301,6 +307,7 @@ impl Counts {
     pub fn begin(&mut self, day: i64) {
         self.hourly.clear();
         self.daily.clear();
+        self.ports.clear();
         self.open.clear();
         self.last = None;
         self.day_begin_us = day * DAY_US;
@@ -339,14 +346,20 @@ impl Counts {
         }
         let rows = &mut self.hourly[from..];
         rows.sort_unstable_by_key(|row| row.key.of_day());
-        for group in rows.chunk_by(|a, b| a.key.of_day() == b.key.of_day()) {
-            let Some(&head) = group.first() else { continue };
-            let mut row = CountRow { time_us: self.day_begin_us, key: head.key.of_day(), volume: Volume::default(), ..head };
-            for part in group {
-                row.volume.add(part.volume);
-            }
-            self.daily.push(row);
-        }
+        sum_up(rows, CountKey::of_day, self.day_begin_us, &mut self.daily);
+        sum_up(rows, CountKey::of_port, self.day_begin_us, &mut self.ports);
         rows.sort_unstable_by_key(|row| row.key);
+    }
+}
+
+/// Adds up rows that stand in order of `key`, a row for each value of it.
+fn sum_up(rows: &[CountRow], key: impl Fn(CountKey) -> CountKey, time_us: i64, out: &mut Vec<CountRow>) {
+    for group in rows.chunk_by(|a, b| key(a.key) == key(b.key)) {
+        let Some(&head) = group.first() else { continue };
+        let mut row = CountRow { time_us, key: key(head.key), volume: Volume::default(), ..head };
+        for part in group {
+            row.volume.add(part.volume);
+        }
+        out.push(row);
     }
 }

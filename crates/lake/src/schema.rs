@@ -131,6 +131,19 @@ pub const DAILY: Table = Table {
     ],
 };
 
+/// The same by day and port alone: a quarter's ranking of ports reads nothing else.
+pub const PORTS: Table = Table {
+    name: "ports",
+    row: "one (day, sensor, proto, dst_port)",
+    columns: &[
+        column("sensor", Text, false, "name of the sensor"),
+        column("proto", U8, false, "IP protocol number"),
+        column("dst_port", U16, true, "destination port; null where there is none (ICMP and others)"),
+        column("packets", U64, false, "number of packets"),
+        column("bytes", U64, false, "sum of their IP lengths, bytes"),
+    ],
+};
+
 /// Who sent: one row a source, day and sensor.
 pub const SOURCES: Table = Table {
     name: "sources",
@@ -171,7 +184,7 @@ pub const SENSORS: Table = Table {
 };
 
 /// Every table.
-pub const TABLES: [&Table; 5] = [&PACKETS, &HOURLY, &DAILY, &SOURCES, &SENSORS];
+pub const TABLES: [&Table; 6] = [&PACKETS, &HOURLY, &DAILY, &PORTS, &SOURCES, &SENSORS];
 
 impl Column {
     fn arrow(&self) -> Field {

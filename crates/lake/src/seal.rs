@@ -86,6 +86,8 @@ impl Sealer {
         files.push(TableFile { table: &schema::HOURLY, day, rows: self.counts.hourly.len() as u64, bytes });
         let bytes = self.writers.daily(segment, world, &self.counts.daily)?;
         files.push(TableFile { table: &schema::DAILY, day, rows: self.counts.daily.len() as u64, bytes });
+        let bytes = self.writers.ports(segment, &self.counts.ports)?;
+        files.push(TableFile { table: &schema::PORTS, day, rows: self.counts.ports.len() as u64, bytes });
         let bytes = self.writers.sources(segment, world, &self.sources)?;
         files.push(TableFile { table: &schema::SOURCES, day, rows: self.sources.rows.len() as u64, bytes });
         Ok(())

@@ -144,9 +144,9 @@ impl Session {
 }
 
 fn listing(lake: &Lake, table: &Table, context: &SessionContext) -> Result<ListingTable> {
-    let folder = lake.store().path(table.name);
-    let folder = std::fs::canonicalize(&folder).map_err(io("find the table's folder", folder))?;
-    let url = ListingTableUrl::parse(format!("{}/", folder.display()))?;
+    let root = lake.store().root();
+    let root = std::fs::canonicalize(root).map_err(io("find the lake", root))?;
+    let url = ListingTableUrl::parse(format!("{}/", root.join(table.name).display()))?;
     let format = ParquetFormat::default().with_options(context.copied_table_options().parquet);
     let options = ListingOptions::new(Arc::new(format))
         .with_file_extension(".parquet")

@@ -20,6 +20,7 @@ pub struct Writers {
     packets: PacketsWriter,
     hourly: Encoder,
     daily: Encoder,
+    ports: Encoder,
     sources: Encoder,
     sensors: Encoder,
 }
@@ -32,6 +33,7 @@ impl Writers {
             packets: PacketsWriter::new()?,
             hourly: Encoder::new(&schema::HOURLY)?,
             daily: Encoder::new(&schema::DAILY)?,
+            ports: Encoder::new(&schema::PORTS)?,
             sources: Encoder::new(&schema::SOURCES)?,
             sensors: Encoder::new(&schema::SENSORS)?,
         })
@@ -59,6 +61,16 @@ impl Writers {
     /// When a page cannot be written.
     pub fn daily(&mut self, segment: &Segment, world: World<'_>, rows: &[CountRow]) -> Result<Vec<u8>> {
         counts_file(&mut self.daily, segment, world, rows, false)
+    }
+
+    /// File of `ports`.
+    ///
+    /// # Errors
+    /// When a page cannot be written.
+    pub fn ports(&mut self, segment: &Segment, rows: &[CountRow]) -> Result<Vec<u8>> {
+        let groups = rows.chunks(ROW_GROUP_ROWS).map(|rows| ports_group(&mut self.ports, segment, rows));
+        let groups = groups.collect::<Result<Vec<_>>>()?;
+        self.ports.file(groups)
     }
 
     /// File of `sources`.
@@ -339,6 +351,16 @@ fn counts_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, rows
     chunks.push(volume(encoder, at + 7, rows, |row| row.volume.packets)?);
     chunks.push(volume(encoder, at + 8, rows, |row| row.volume.bytes)?);
     Ok(chunks)
+}
+
+fn ports_group(encoder: &mut Encoder, segment: &Segment, rows: &[CountRow]) -> Result<Vec<Chunk>> {
+    Ok(vec![
+        texts(encoder, 0, &column(rows, |row| Some(row.key.sensor())), |number| segment.sensor_name(number))?,
+        codes(encoder, 1, &column(rows, |row| Some(u16::from(row.key.proto()))))?,
+        codes(encoder, 2, &column(rows, |row| row.dst_port))?,
+        volume(encoder, 3, rows, |row| row.volume.packets)?,
+        volume(encoder, 4, rows, |row| row.volume.bytes)?,
+    ])
 }
 
 fn volume<T>(encoder: &mut Encoder, at: usize, rows: &[T], value: impl Fn(&T) -> u64) -> Result<Chunk> {

@@ -1,6 +1,6 @@
 //! Verification: every file is what its record says, every row can be read, and all sums agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
@@ -41,11 +41,7 @@ pub fn verify(lake: &Lake, progress: &mut dyn FnMut(u64)) -> Result<Verified> {
     let mut verified = Verified::default();
     let files = lake.files()?;
     let retained = lake.retained()?;
-    let mut present = BTreeSet::new();
-    for table in schema::TABLES {
-        present.extend(lake.store().list(table.name, "parquet")?);
-    }
-    verified.orphans = present.iter().filter(|path| !files.contains_key(*path)).cloned().collect();
+    verified.orphans = lake.orphans()?;
     let mut sums: BTreeMap<(i64, &str), u64> = BTreeMap::new();
     for (path, record) in &files {
         let Some((table, day)) = path.split('/').next().and_then(Table::named).zip(day_of(path)) else {
@@ -113,7 +109,7 @@ impl Verified {
             self.find(format!("the records of batches contradict themselves: {} packets in pieces, {} in files", self.packets, stored.values().sum::<u64>()));
         }
         for (&day, &expected) in &stored {
-            for table in [&schema::PACKETS, &schema::HOURLY, &schema::DAILY, &schema::SOURCES] {
+            for table in [&schema::PACKETS, &schema::HOURLY, &schema::DAILY, &schema::PORTS, &schema::SOURCES] {
                 let gone = retained.days_gone(table.name, day);
                 let found = sums.get(&(day, table.name)).copied();
                 if found != Some(expected) && !gone {

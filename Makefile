@@ -1,0 +1,95 @@
+# What people run: `make` lists it, `make demo` shows the whole thing at work.
+
+# Outside the checkout, so that a fresh clone finds the compiled dependencies again.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hirundo/target
+# The demo's captures, lake and figure; `data` is not under version control.
+DEMO = data/demo
+# Seconds of fuzzing, all targets together.
+FUZZ_SECS = 600
+
+CARGO_QUICK = --profile quick --locked
+HIRUNDO = $(CARGO_TARGET_DIR)/quick/hirundo
+# Reference pages that `hirundo docs` prints.
+PAGES = tables functions reasons
+# A registry that cannot be reached is given up after seconds, not minutes.
+NPM = npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo geo build release test fmt lint unit doc check-docs docs golden bench fuzz clean-demo
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: geo build ## Simulate two quarters, ingest them, show rankings and a trend
+	@set -e; \
+	run() { printf '\n$$ hirundo'; printf ' %s' "$$@"; printf '\n'; "$(HIRUNDO)" "$$@"; }; \
+	export HIRUNDO_LAKE="$(DEMO)/lake"; \
+	if [ -f "$(DEMO)/captures/truth.json" ]; then \
+		printf '\n%s\n' "The captures of an earlier demo are there (make clean-demo removes them)."; \
+	else \
+		mkdir -p "$(DEMO)"; \
+		run simulate two-quarters-2022 --out "$(DEMO)/captures" --seed 1; \
+	fi; \
+	run ingest "$(DEMO)/captures"; \
+	run top ports --period 2022Q2 -n 5; \
+	run top regions --period 2022Q2 -n 5; \
+	run trend ports --period 2022Q2 --svg "$(DEMO)/ports.svg"; \
+	printf '\n%s\n' \
+		"That was simulated traffic; its truth is in $(DEMO)/captures/truth.json, the figure in $(DEMO)/ports.svg." \
+		"Go on with:" \
+		"  export PATH=\"$(CARGO_TARGET_DIR)/quick:\$$PATH\" HIRUNDO_LAKE=$(DEMO)/lake" \
+		"  hirundo trend all --period 2022Q2 --mark mirai --region JP" \
+		"  hirundo query \"SELECT ip(src), count(*) FROM packets GROUP BY src ORDER BY 2 DESC LIMIT 10\"" \
+		"  hirundo --lang ja top regions --period 2022Q2 --by cumulative-sources --tool mirai" \
+		"and with docs/guide.md, where your own captures come in."
+
+# Without databases everything works; sources are then nowhere (region ZZ).
+geo:
+	@$(NPM) sh setup/geo.sh >/dev/null || printf '%s\n' \
+		"WARNING: there are no databases of regions and ASes: every region will be ZZ and every AS unknown." \
+		"hint: install Node.js with npm and run setup/geo.sh, or put .mmdb files into data/geo, then make clean-demo demo" >&2
+
+# An example is built along because it asks for the features that the tests ask for: Cargo then compiles the
+# query engine once for both, which is nearly all of the time.
+build: ## Build the program quickly (debug assertions on)
+	cargo build $(CARGO_QUICK) --workspace --bins --example decode_speed
+
+release: ## Build the program as it is installed and measured
+	cargo build --release --locked -p hirundo
+	@echo "built $(CARGO_TARGET_DIR)/release/hirundo"
+
+test: fmt lint unit doc check-docs ## Everything a change must pass
+
+fmt:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy $(CARGO_QUICK) --workspace --all-targets -- -D warnings
+
+unit:
+	cargo test $(CARGO_QUICK) --workspace
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_QUICK) --workspace --no-deps --lib --example decode_speed
+
+check-docs: build ## Compare the reference pages with what the program says
+	@for page in $(PAGES); do \
+		"$(HIRUNDO)" docs $$page | diff -u docs/reference/$$page.md - || \
+		{ echo "docs/reference/$$page.md is not what the program says; hint: make docs" >&2; exit 1; }; \
+	done
+
+docs: build ## Write the reference pages anew
+	@mkdir -p docs/reference
+	@for page in $(PAGES); do "$(HIRUNDO)" docs $$page >docs/reference/$$page.md || exit 1; done
+
+golden: docs ## Write all golden files anew; then read the diff
+	UPDATE_GOLDEN=1 HIRUNDO_UPDATE_GOLDEN=1 cargo test $(CARGO_QUICK) --workspace
+
+bench: release ## Measure (release build)
+	scripts/bench.sh
+
+fuzz: ## Fuzz every target, ten minutes in all
+	scripts/fuzz.sh $$(($(FUZZ_SECS) / $(words $(wildcard fuzz/fuzz_targets/*.rs))))
+
+clean-demo: ## Remove what the demo made
+	rm -rf "$(DEMO)/captures" "$(DEMO)/lake" "$(DEMO)/ports.svg"
