@@ -49,10 +49,8 @@ geo:
 		"WARNING: there are no databases of regions and ASes: every region will be ZZ and every AS unknown." \
 		"hint: install Node.js with npm and run setup/geo.sh, or put .mmdb files into data/geo, then make clean-demo demo" >&2
 
-# An example is built along because it asks for the features that the tests ask for: Cargo then compiles the
-# query engine once for both, which is nearly all of the time.
 build: ## Build the program quickly (debug assertions on)
-	cargo build $(CARGO_QUICK) --workspace --bins --example decode_speed
+	cargo build $(CARGO_QUICK) -p hirundo
 
 release: ## Build the program as it is installed and measured
 	cargo build --release --locked -p hirundo
@@ -70,7 +68,7 @@ unit:
 	cargo test $(CARGO_QUICK) --workspace
 
 doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_QUICK) --workspace --no-deps --lib --example decode_speed
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_QUICK) --workspace --no-deps --lib
 
 check-docs: build ## Compare the reference pages with what the program says
 	@for page in $(PAGES); do \

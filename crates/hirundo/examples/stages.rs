@@ -276,7 +276,7 @@ fn segments(inputs: &[Input], world: World<'_>, round: usize, clock: &mut Clock,
         count += 1;
         locate(&segment, world.atlas, round, clock);
         sources += sealing.parts(&mut segment, world, round, clock)?;
-        let files = clock.time("seal, whole", round, || sealing.sealer.seal(&mut segment, world))?;
+        let files = clock.time("seal, whole", round, || sealing.sealer.seal(&segment, world))?;
         for file in &files {
             let size = sizes.entry(file.table.name).or_default();
             *size = (size.0 + file.rows, size.1 + file.bytes.len() as u64);
@@ -326,7 +326,7 @@ struct Sealing {
 
 impl Sealing {
     fn new() -> Result<Sealing> {
-        let (sealer, writers) = (Sealer::new()?, Writers::new()?);
+        let (sealer, writers) = (Sealer::new()?, Writers::new(false)?);
         Ok(Sealing {
             sealer,
             writers,

@@ -9,14 +9,19 @@ use crate::view::Format;
 
 /// Internet fixed-point observation: captures in; rankings, trends and SQL out.
 #[derive(Debug, Parser)]
-#[command(name = "hirundo", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "hirundo",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Examples:
   hirundo ingest captures/                     read a folder of captures into the lake ./lake
   hirundo top ports --period 2022Q2            destination ports of a quarter, with their rank in the one before
   hirundo trend ports --period 2022Q2          packets a day of the five busiest ports, with 7-day mean
   hirundo query 'SELECT ip(src), count(*) FROM packets GROUP BY 1 ORDER BY 2 DESC LIMIT 10'
 
-Exit status: 0 done, 1 the answer is no or something had to be left out (a warning says what), 2 failed.")]
+Exit status: 0 done, 1 the answer is no or something had to be left out (a warning says what), 2 failed."
+)]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]

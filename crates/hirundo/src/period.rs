@@ -61,11 +61,7 @@ impl Day {
 
     /// The calendar date; a number outside the calendar of `chrono` (±262,000 years) becomes its first or last date.
     pub fn to_date(self) -> NaiveDate {
-        let outside = if self.0 < 0 {
-            NaiveDate::MIN
-        } else {
-            NaiveDate::MAX
-        };
+        let outside = if self.0 < 0 { NaiveDate::MIN } else { NaiveDate::MAX };
         NaiveDate::from_epoch_days(self.0).unwrap_or(outside)
     }
 
@@ -124,9 +120,7 @@ impl Period {
         for day in [first, last] {
             let year = day.to_date().year();
             if !(YEAR_MIN..=YEAR_MAX).contains(&year) {
-                return Err(PeriodError::Range {
-                    year: i64::from(year),
-                });
+                return Err(PeriodError::Range { year: i64::from(year) });
             }
         }
         if last < first {
@@ -176,11 +170,7 @@ impl Period {
     pub fn previous(&self) -> Option<Period> {
         let last = self.first.plus(-1);
         let first = match self.whole_months() {
-            Some(count) => Day::from_date(
-                self.first
-                    .to_date()
-                    .checked_sub_months(Months::new(count))?,
-            ),
+            Some(count) => Day::from_date(self.first.to_date().checked_sub_months(Months::new(count))?),
             None => Day(last.0.checked_sub(self.last.0)?.checked_add(self.first.0)?),
         };
         Period::new(first, last).ok()
@@ -232,20 +222,10 @@ impl fmt::Display for Period {
         match self.whole_months() {
             Some(12) if first.month() == 1 => write!(formatter, "{}", first.format("%Y")),
             Some(3) if first.month() % 3 == 1 => {
-                write!(
-                    formatter,
-                    "{}Q{}",
-                    first.format("%Y"),
-                    first.month().div_ceil(3)
-                )
+                write!(formatter, "{}Q{}", first.format("%Y"), first.month().div_ceil(3))
             }
             Some(1) => write!(formatter, "{}", first.format("%Y-%m")),
-            Some(_) => write!(
-                formatter,
-                "{}..{}",
-                first.format("%Y-%m"),
-                last.format("%Y-%m")
-            ),
+            Some(_) => write!(formatter, "{}..{}", first.format("%Y-%m"), last.format("%Y-%m")),
             None if first == last => write!(formatter, "{}", self.first),
             None => write!(formatter, "{}..{}", self.first, self.last),
         }

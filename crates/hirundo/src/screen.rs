@@ -19,7 +19,9 @@ pub struct Screen {
 pub fn screen() -> Screen {
     let terminal = std::io::stdout().is_terminal();
     let size = if terminal { terminal_size() } else { None };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let plain = locale.is_some_and(|locale| matches!(locale.as_str(), "C" | "POSIX"));
     Screen {
         width: size.map(|size| size.0).or(terminal.then_some(80)),

@@ -66,13 +66,7 @@ impl Default for Options {
 ///
 /// # Errors
 /// As [`View::write`].
-pub fn show(
-    format: Format,
-    schema: &SchemaRef,
-    batches: &[RecordBatch],
-    options: Options,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn show(format: Format, schema: &SchemaRef, batches: &[RecordBatch], options: Options, out: &mut dyn Write) -> io::Result<()> {
     let mut view = View::new(format, schema, options, out)?;
     for batch in batches {
         view.write(batch)?;
@@ -100,12 +94,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// Whatever the writer says.
-    pub fn new(
-        format: Format,
-        schema: &SchemaRef,
-        options: Options,
-        out: &'a mut dyn Write,
-    ) -> io::Result<View<'a>> {
+    pub fn new(format: Format, schema: &SchemaRef, options: Options, out: &'a mut dyn Write) -> io::Result<View<'a>> {
         let state = match format {
             Format::Table => {
                 if let Some(title) = &options.title {

@@ -1,10 +1,6 @@
 //! Databases and lists as their publishers give them, good and hostile, through the whole of `intel`.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a module of the binary, tested from outside it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "a module of the binary, tested from outside it")]
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
@@ -23,25 +19,14 @@ use intel::{Intel, IntelError, IntelOptions, Place, region};
 
 /// Folder of the published feeds, beside the workspace.
 fn feeds(below: &str) -> PathBuf {
-    let folder = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/feeds"
-    ))
-    .join(below);
-    assert!(
-        folder.exists(),
-        "these tests need the published feeds in {}",
-        folder.display()
-    );
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/feeds")).join(below);
+    assert!(folder.exists(), "these tests need the published feeds in {}", folder.display());
     folder
 }
 
 fn only(databases: &[&Path]) -> IntelOptions {
     IntelOptions {
-        databases: databases
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        databases: databases.iter().map(|path| path.display().to_string()).collect(),
         search: false,
         scanners: Vec::new(),
         bundled_scanners: false,
@@ -61,10 +46,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path, ending));
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == ending)
-        {
+        } else if path.extension().is_some_and(|extension| extension == ending) {
             found.push(path);
         }
     }
@@ -92,11 +74,7 @@ fn region_and_as_of_maxminds_layout() {
     let intel = Intel::load(&only(&[&country, &asn])).unwrap();
     let check = |address: &str, text: &str, number: u32| {
         let found = place(&intel, 20_000, address);
-        assert_eq!(
-            (region::code_text(found.region), found.asn),
-            (text, number),
-            "{address}"
-        );
+        assert_eq!((region::code_text(found.region), found.asn), (text, number), "{address}");
     };
     check("2.125.160.216", "GB", 0);
     check("89.160.20.112", "SE", 29_518);
@@ -109,11 +87,7 @@ fn region_and_as_of_maxminds_layout() {
     assert_eq!(intel.as_name(1221), Some("Telstra Pty Ltd"));
     let sources: Vec<_> = intel.versions().map(|version| version.kind()).collect();
     assert_eq!(sources, ["region", "AS"]);
-    assert!(
-        intel
-            .versions()
-            .all(|version| version.source.contains("MaxMind"))
-    );
+    assert!(intel.versions().all(|version| version.source.contains("MaxMind")));
     assert_eq!(intel.warnings(), &[] as &[String]);
 }
 
@@ -141,10 +115,7 @@ fn every_published_test_database_is_read_or_refused_with_a_reason() {
     let is_read = |name: &str| read.iter().any(|one| one == name);
     let why = |name: &str| {
         let found = refused.iter().find(|(one, _)| one == name);
-        found
-            .unwrap_or_else(|| panic!("{name} was read"))
-            .1
-            .as_str()
+        found.unwrap_or_else(|| panic!("{name} was read")).1.as_str()
     };
     for good in [
         "GeoLite2-Country-Test",
@@ -168,11 +139,7 @@ fn every_published_test_database_is_read_or_refused_with_a_reason() {
         "MaxMind-DB-test-ipv6-32",
         "MaxMind-DB-test-decoder",
     ] {
-        assert!(
-            why(foreign).starts_with("no record has a field"),
-            "{foreign}: {}",
-            why(foreign)
-        );
+        assert!(why(foreign).starts_with("no record has a field"), "{foreign}: {}", why(foreign));
     }
     for bad in files(&feeds("maxmind-test/bad-data"), "mmdb") {
         let name = bad.file_stem().unwrap().to_string_lossy().into_owned();
@@ -192,13 +159,8 @@ fn a_damaged_database_never_panics_or_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("damaged.mmdb");
     let mut numbers = Numbers(3);
-    for name in [
-        "GeoLite2-ASN-Test",
-        "GeoLite2-Country-Test",
-        "MaxMind-DB-test-mixed-24",
-    ] {
-        let good =
-            std::fs::read(feeds("maxmind-test/test-data").join(format!("{name}.mmdb"))).unwrap();
+    for name in ["GeoLite2-ASN-Test", "GeoLite2-Country-Test", "MaxMind-DB-test-mixed-24"] {
+        let good = std::fs::read(feeds("maxmind-test/test-data").join(format!("{name}.mmdb"))).unwrap();
         for round in 0..150 {
             let mut bytes = good.clone();
             for _ in 0..=round % 12 {
@@ -268,10 +230,7 @@ fn a_tree_that_is_a_web_is_given_up() {
     };
     // First that the crafted file is one: 0.0.0.0/1 nothing, 128.0.0.0/1 Japan.
     let intel = load(&[(1, 1 + 16)], 4).unwrap();
-    assert_eq!(
-        region::code_text(place(&intel, 0, "130.0.0.1").region),
-        "JP"
-    );
+    assert_eq!(region::code_text(place(&intel, 0, "130.0.0.1").region), "JP");
     assert_eq!(region::code_text(place(&intel, 0, "1.0.0.1").region), "ZZ");
     assert_eq!(intel.versions().next().unwrap().date(), "2022-04-01");
     // Both sides of each node lead to the next: 127 nodes, 2^127 leaves, of data or of nothing.
@@ -298,25 +257,14 @@ fn versions_answer_for_their_days() {
     };
     let databases = vec![
         write("region.2022-04-01.csv", "1.0.0.0,1.255.255.255,JP\n"),
-        write(
-            "region-new.csv",
-            "1.0.0.0,1.255.255.255,KR\n2a00::,2a00:ffff::,DE\n",
-        ) + "@2022-07-01",
+        write("region-new.csv", "1.0.0.0,1.255.255.255,KR\n2a00::,2a00:ffff::,DE\n") + "@2022-07-01",
         write("filler.csv", "1.0.0.0,2.255.255.255,US\n") + "@2022-07-01",
         write("as.csv", "1.2.0.0,1.2.255.255,64500,\"Example, One\"\n") + "@2022-05-01",
     ];
-    let intel = Intel::load(&IntelOptions {
-        databases,
-        ..only(&[])
-    })
-    .unwrap();
+    let intel = Intel::load(&IntelOptions { databases, ..only(&[]) }).unwrap();
     let check = |day: i32, address: &str, text: &str, asn: u32| {
         let found = place(&intel, day, address);
-        assert_eq!(
-            (region::code_text(found.region), found.asn),
-            (text, asn),
-            "day {day}, {address}"
-        );
+        assert_eq!((region::code_text(found.region), found.asn), (text, asn), "day {day}, {address}");
     };
     let (april, may, july) = (19_083, 19_113, 19_174);
     // Before the first: the oldest of each kind.
@@ -333,10 +281,7 @@ fn versions_answer_for_their_days() {
     // The only IPv6 regions there are answer for every day.
     check(april, "2a00::1", "DE", 0);
     assert_eq!(intel.as_name(64_500), Some("Example, One"));
-    let used: Vec<_> = intel
-        .versions_on(april)
-        .map(|version| version.date())
-        .collect();
+    let used: Vec<_> = intel.versions_on(april).map(|version| version.date()).collect();
     assert_eq!(used, ["2022-04-01", "2022-07-01", "2022-05-01"]);
     assert_eq!(intel.versions_on(july).count(), 3);
 }
@@ -348,34 +293,14 @@ fn what_cannot_be_used_says_why_and_what_to_do() {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let databases = vec![format!("{}{suffix}", path.display())];
-        let error = Intel::load(&IntelOptions {
-            databases,
-            ..only(&[])
-        })
-        .unwrap_err()
-        .to_string();
+        let error = Intel::load(&IntelOptions { databases, ..only(&[]) }).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert!(error.contains(name), "{error}");
     };
-    check(
-        "a.csv",
-        b"1.0.0.0,1.0.0.255,JP\n",
-        "",
-        "hint: write PATH@2022-04-01",
-    );
-    check(
-        "b.csv",
-        b"1.0.0.0,1.0.0.255,JP\n",
-        "@2022-02-30",
-        "is no date",
-    );
+    check("a.csv", b"1.0.0.0,1.0.0.255,JP\n", "", "hint: write PATH@2022-04-01");
+    check("b.csv", b"1.0.0.0,1.0.0.255,JP\n", "@2022-02-30", "is no date");
     check("c.csv", b"", "@2022-04-01", "holds no networks");
-    check(
-        "d.csv",
-        b"hello\n",
-        "@2022-04-01",
-        "line 1: the first column is no address",
-    );
+    check("d.csv", b"hello\n", "@2022-04-01", "line 1: the first column is no address");
     check("e.mmdb", b"hello\n", "", "is damaged");
     check("f.csv.gz", b"\x1f\x8b\x08", "", "hint: unpack it first");
     let missing = vec![folder.path().join("missing.mmdb").display().to_string()];
@@ -403,12 +328,7 @@ fn what_cannot_be_used_says_why_and_what_to_do() {
 fn without_databases_it_warns_and_still_names_special_space() {
     let intel = Intel::load(&only(&[])).unwrap();
     assert_eq!(intel.warnings().len(), 2);
-    assert!(
-        intel
-            .warnings()
-            .iter()
-            .all(|warning| warning.contains("setup/geo.sh"))
-    );
+    assert!(intel.warnings().iter().all(|warning| warning.contains("setup/geo.sh")));
     assert_eq!(place(&intel, 0, "8.8.8.8"), Place::default());
     assert_eq!(place(&intel, 0, "192.168.1.1").region, Area::Private.code());
     assert_eq!(place(&intel, 0, "2a00::1"), Place::default());

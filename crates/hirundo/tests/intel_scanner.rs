@@ -1,10 +1,6 @@
 //! Lists of research scanners in the forms they are published, good and hostile.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a module of the binary, tested from outside it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "a module of the binary, tested from outside it")]
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
@@ -21,16 +17,8 @@ use intel::{Intel, IntelOptions};
 
 /// Folder of the published feeds, beside the workspace.
 fn feeds(below: &str) -> PathBuf {
-    let folder = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/feeds"
-    ))
-    .join(below);
-    assert!(
-        folder.exists(),
-        "these tests need the published feeds in {}",
-        folder.display()
-    );
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/feeds")).join(below);
+    assert!(folder.exists(), "these tests need the published feeds in {}", folder.display());
     folder
 }
 
@@ -80,9 +68,7 @@ fn published_lists_agree_on_names() {
 fn published_files_are_read_whole() {
     let check = |file: &str, prefixes: usize, bad_lines: usize| {
         let intel = load(vec![feeds(file)], false);
-        let [list] = intel.scanner_lists() else {
-            panic!("{file}")
-        };
+        let [list] = intel.scanner_lists() else { panic!("{file}") };
         assert_eq!(
             (list.prefixes, list.bad_lines),
             (prefixes, bad_lines),
@@ -96,20 +82,14 @@ fn published_files_are_read_whole() {
         0,
     );
     check("misp-warninglists/censys-scanning/list.json", 13, 0);
-    check(
-        "misp-warninglists/stretchoid-nt-scanning/list.json",
-        1839,
-        0,
-    );
+    check("misp-warninglists/stretchoid-nt-scanning/list.json", 1839, 0);
     check("maltrail/mass_scanner_cidr.txt", 1106, 0);
 }
 
 #[test]
 fn the_binary_carries_a_list() {
     let intel = load(Vec::new(), true);
-    let [list] = intel.scanner_lists() else {
-        panic!("one list")
-    };
+    let [list] = intel.scanner_lists() else { panic!("one list") };
     assert_eq!(list.bad_lines, 0, "{:?}", list.first_bad);
     assert!(list.prefixes > 3000, "{}", list.prefixes);
     check(&intel, "162.142.125.7", "censys");
@@ -127,10 +107,7 @@ fn written(name: &str, text: &[u8]) -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn the_longest_prefix_names_the_organisation_and_the_first_list_wins() {
-    let (_one, wide) = written(
-        "wide.txt",
-        b"5.0.0.0/16\n5.0.1.0/24 # scan.narrow.example.org\n5.0.2.2\n",
-    );
+    let (_one, wide) = written("wide.txt", b"5.0.0.0/16\n5.0.1.0/24 # scan.narrow.example.org\n5.0.2.2\n");
     let (_two, later) = written("later.txt", b"5.0.0.0/16\n5.0.1.7 # inner\n");
     let intel = load(vec![wide, later], false);
     check(&intel, "5.0.0.1", "wide");
@@ -168,9 +145,7 @@ fn bad_lines_are_counted_and_the_first_is_told() {
     let text = b"1.1.1.1\n\n# comment\nrubbish\n0.0.0.0/0\n::/0\n1.2.3.4/33\n1.2.3.4 5.6.7.8\n\xff\xfe\nadd one\n2.2.2.2\n";
     let (_folder, path) = written("some.txt", text);
     let intel = load(vec![path], false);
-    let [list] = intel.scanner_lists() else {
-        panic!("one list")
-    };
+    let [list] = intel.scanner_lists() else { panic!("one list") };
     assert_eq!((list.prefixes, list.bad_lines), (2, 7));
     assert_eq!(list.first_bad, Some((4, "neither an address nor a prefix")));
     check(&intel, "200.1.1.1", "");
@@ -195,11 +170,7 @@ fn what_is_no_list_is_refused_when_named_and_passed_over_in_a_folder() {
         assert!(told, "{:?}", intel.warnings());
     };
     refused("empty.txt", b"", "no prefix in it could be read");
-    refused(
-        "prose.txt",
-        b"Nothing but prose.\n",
-        "line 1: the line has more than a prefix",
-    );
+    refused("prose.txt", b"Nothing but prose.\n", "line 1: the line has more than a prefix");
     refused("broken.json", b"{\"list\": [1.1.1.1", "no warning list");
     refused("other.json", b"{\"name\": \"x\"}", "missing field `list`");
     refused(

@@ -1,10 +1,6 @@
 //! The flattened tables against the databases' own lookup, and how fast both the loading and the asking are.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a module of the binary, tested from outside it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "a module of the binary, tested from outside it")]
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
@@ -21,25 +17,14 @@ use intel::{Intel, IntelOptions, Place, region};
 
 /// Folder of the published feeds, beside the workspace.
 fn feeds(below: &str) -> PathBuf {
-    let folder = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/feeds"
-    ))
-    .join(below);
-    assert!(
-        folder.exists(),
-        "these tests need the published feeds in {}",
-        folder.display()
-    );
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/feeds")).join(below);
+    assert!(folder.exists(), "these tests need the published feeds in {}", folder.display());
     folder
 }
 
 fn only(databases: &[&Path]) -> IntelOptions {
     IntelOptions {
-        databases: databases
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        databases: databases.iter().map(|path| path.display().to_string()).collect(),
         search: false,
         scanners: Vec::new(),
         bundled_scanners: false,
@@ -52,10 +37,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path, ending));
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == ending)
-        {
+        } else if path.extension().is_some_and(|extension| extension == ending) {
             found.push(path);
         }
     }
@@ -80,21 +62,14 @@ impl Numbers {
 fn asked(reader: &maxminddb::Reader<Vec<u8>>, address: IpAddr) -> (Option<u16>, u32) {
     use maxminddb::path;
     let found = reader.lookup(address).unwrap();
-    let text =
-        |path: &[maxminddb::PathElement<'_>]| found.decode_path::<String>(path).ok().flatten();
+    let text = |path: &[maxminddb::PathElement<'_>]| found.decode_path::<String>(path).ok().flatten();
     let region = [
         text(&path!["country", "iso_code"]),
         text(&path!["country_code"]),
         text(&path!["registered_country", "iso_code"]),
     ];
-    let region = region
-        .into_iter()
-        .flatten()
-        .find_map(|text| region::code_of(&text));
-    let asn = found
-        .decode_path::<u32>(&path!["autonomous_system_number"])
-        .ok()
-        .flatten();
+    let region = region.into_iter().flatten().find_map(|text| region::code_of(&text));
+    let asn = found.decode_path::<u32>(&path!["autonomous_system_number"]).ok().flatten();
     let inner = found
         .decode_path::<u32>(&path!["traits", "autonomous_system_number"])
         .ok()
@@ -133,46 +108,24 @@ fn edges(path: &Path) -> Vec<IpAddr> {
     let reader = maxminddb::Reader::open_readfile(path).unwrap();
     let mut addresses = Vec::new();
     let mut numbers = Numbers(7);
-    for network in reader
-        .networks(maxminddb::WithinOptions::default())
-        .unwrap()
-    {
+    for network in reader.networks(maxminddb::WithinOptions::default()).unwrap() {
         match network.unwrap().network().unwrap() {
             net if net.is_ipv4() => {
-                let IpAddr::V4(first) = net.network() else {
-                    unreachable!()
-                };
+                let IpAddr::V4(first) = net.network() else { unreachable!() };
                 let last = first.to_bits() | u32::MAX.checked_shr(net.prefix().into()).unwrap_or(0);
-                for edge in [
-                    first.to_bits().wrapping_sub(1),
-                    first.to_bits(),
-                    last,
-                    last.wrapping_add(1),
-                ] {
+                for edge in [first.to_bits().wrapping_sub(1), first.to_bits(), last, last.wrapping_add(1)] {
                     addresses.push(IpAddr::V4(edge.into()));
                 }
-                addresses.push(IpAddr::V4(Ipv4Addr::from_bits(
-                    (numbers.next() >> 32) as u32,
-                )));
+                addresses.push(IpAddr::V4(Ipv4Addr::from_bits((numbers.next() >> 32) as u32)));
             }
             net => {
-                let IpAddr::V6(first) = net.network() else {
-                    unreachable!()
-                };
-                let last =
-                    first.to_bits() | u128::MAX.checked_shr(net.prefix().into()).unwrap_or(0);
-                for edge in [
-                    first.to_bits().wrapping_sub(1),
-                    first.to_bits(),
-                    last,
-                    last.wrapping_add(1),
-                ] {
+                let IpAddr::V6(first) = net.network() else { unreachable!() };
+                let last = first.to_bits() | u128::MAX.checked_shr(net.prefix().into()).unwrap_or(0);
+                for edge in [first.to_bits().wrapping_sub(1), first.to_bits(), last, last.wrapping_add(1)] {
                     addresses.push(IpAddr::V6(edge.into()));
                 }
                 let high = u128::from(numbers.next() >> 3 | 1 << 61) << 64;
-                addresses.push(IpAddr::V6(Ipv6Addr::from_bits(
-                    high | u128::from(numbers.next()),
-                )));
+                addresses.push(IpAddr::V6(Ipv6Addr::from_bits(high | u128::from(numbers.next()))));
             }
         }
     }
@@ -208,21 +161,13 @@ fn a_million(path: &Path) -> impl Iterator<Item = IpAddr> {
     (0..1_000_000).map(move |round| {
         let anywhere = (numbers.next() >> 32) as u32;
         let near = known[numbers.next() as usize % known.len()] & 0xffff_0000 | anywhere & 0xffff;
-        IpAddr::V4(Ipv4Addr::from_bits(if round % 2 == 0 {
-            anywhere
-        } else {
-            near
-        }))
+        IpAddr::V4(Ipv4Addr::from_bits(if round % 2 == 0 { anywhere } else { near }))
     })
 }
 
 #[test]
 fn the_table_equals_the_databases_own_lookup_on_a_million_addresses() {
-    for name in [
-        "GeoIP2-Country-Test",
-        "GeoIP2-ISP-Test",
-        "GeoIP2-Enterprise-Test",
-    ] {
+    for name in ["GeoIP2-Country-Test", "GeoIP2-ISP-Test", "GeoIP2-Enterprise-Test"] {
         let path = feeds("maxmind-test/test-data").join(format!("{name}.mmdb"));
         let known = compare(&path, a_million(&path));
         assert!(known > 1000, "{name}: {known}");
@@ -232,10 +177,8 @@ fn the_table_equals_the_databases_own_lookup_on_a_million_addresses() {
 #[test]
 #[ignore = "needs the free databases: run setup/geo.sh first, or name their folder in HIRUNDO_TEST_GEO"]
 fn the_free_databases_equal_their_own_lookup() {
-    let folder = std::env::var_os("HIRUNDO_TEST_GEO").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/geo"),
-        PathBuf::from,
-    );
+    let folder =
+        std::env::var_os("HIRUNDO_TEST_GEO").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/geo"), PathBuf::from);
     let found = files(&folder, "mmdb");
     assert!(!found.is_empty(), "no database in {}", folder.display());
     for path in found {
@@ -251,21 +194,15 @@ fn the_free_databases_equal_their_own_lookup() {
 fn timing() {
     use std::hint::black_box;
     use std::time::Instant;
-    let folder = std::env::var_os("HIRUNDO_TEST_GEO").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/geo"),
-        PathBuf::from,
-    );
+    let folder =
+        std::env::var_os("HIRUNDO_TEST_GEO").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/geo"), PathBuf::from);
     let start = Instant::now();
     let intel = Intel::load(&IntelOptions {
         bundled_scanners: true,
         ..only(&[&folder])
     })
     .unwrap();
-    println!(
-        "load {:?}, {} MB",
-        start.elapsed(),
-        intel.len_bytes() / 1_000_000
-    );
+    println!("load {:?}, {} MB", start.elapsed(), intel.len_bytes() / 1_000_000);
     for version in intel.versions() {
         println!(
             "  {} {} {}: {} ranges",
@@ -277,20 +214,14 @@ fn timing() {
     }
     let gazetteer = intel.on(i32::MAX);
     let mut numbers = Numbers(9);
-    let random: Vec<u32> = (0..4_000_000)
-        .map(|_| (numbers.next() >> 32) as u32)
-        .collect();
+    let random: Vec<u32> = (0..4_000_000).map(|_| (numbers.next() >> 32) as u32).collect();
     let mut sorted = random.clone();
     sorted.sort_unstable();
     // As a telescope sees sources: most packets from few.
     let skewed: Vec<u32> = (0..4_000_000)
         .map(|_| random[(numbers.next() % 1000 * (numbers.next() % 1000)) as usize])
         .collect();
-    for (name, addresses) in [
-        ("random", &random),
-        ("sorted", &sorted),
-        ("skewed", &skewed),
-    ] {
+    for (name, addresses) in [("random", &random), ("sorted", &sorted), ("skewed", &skewed)] {
         let start = Instant::now();
         let known = addresses
             .iter()

@@ -15,96 +15,19 @@ use support::Lake;
 
 /// Everything that the truth counts by day.
 fn check_days(simulated: &Simulated, lake: &Lake, when: &str) {
-    let check = |what: &str, truth: &Counts, sql: &str| same(&format!("{what}, {when}"), truth, &counts(lake, sql));
-    let by_day = |table: &str| simulated.by_day(table);
-    let of_packets = "sum(packets) AS packets FROM daily";
-    check(
-        "ports",
-        &by_day("ports"),
-        &format!("SELECT day, proto, dst_port, {of_packets} GROUP BY ALL"),
-    );
-    check(
-        "regions",
-        &by_day("regions"),
-        &format!("SELECT day, region, {of_packets} GROUP BY ALL"),
-    );
-    check(
-        "sensors",
-        &by_day("sensors"),
-        &format!("SELECT day, sensor, {of_packets} GROUP BY ALL"),
-    );
-    check(
-        "packets",
-        &simulated.totals("packets"),
-        &format!("SELECT day, {of_packets} GROUP BY ALL"),
-    );
-    let of_mirai = format!("{of_packets} WHERE mark = 'mirai'");
-    check(
-        "Mirai's mark",
-        &simulated.totals("mirai_packets"),
-        &format!("SELECT day, {of_mirai} GROUP BY ALL"),
-    );
-    check(
-        "Mirai's mark by region",
-        &by_day("mirai_regions"),
-        &format!("SELECT day, region, {of_mirai} GROUP BY ALL"),
-    );
-    check(
-        "Mirai's mark by port",
-        &by_day("mirai_ports"),
-        &format!("SELECT day, proto, dst_port, {of_mirai} GROUP BY ALL"),
-    );
-    let hosts = "count(DISTINCT src) AS hosts FROM";
-    check(
-        "sources",
-        &simulated.totals("sources"),
-        &format!("SELECT day, {hosts} sources GROUP BY ALL"),
-    );
-    check(
-        "sources by region",
-        &by_day("region_sources"),
-        &format!("SELECT day, region, {hosts} sources GROUP BY ALL"),
-    );
-    check(
-        "sources by region, from packets",
-        &by_day("region_sources"),
-        &format!("SELECT day, region, {hosts} packets GROUP BY ALL"),
-    );
-    for (how, table) in [
-        ("verdict", "sources WHERE tool = 'mirai'"),
-        ("mark", "packets WHERE mark = 'mirai'"),
-    ] {
-        check(
-            &format!("Mirai's sources by {how}"),
-            &simulated.totals("mirai_sources"),
-            &format!("SELECT day, {hosts} {table} GROUP BY ALL"),
-        );
-        check(
-            &format!("Mirai's sources by {how} and region"),
-            &by_day("mirai_region_sources"),
-            &format!("SELECT day, region, {hosts} {table} GROUP BY ALL"),
-        );
-    }
+    check_packets(simulated, lake, when);
+    check_sources(simulated, lake, when);
     // The other tables that count packets.
-    for table in ["hourly", "sources"] {
-        let sql = format!("SELECT day, sensor, sum(packets) AS packets FROM {table} GROUP BY ALL");
-        check(table, &by_day("sensors"), &sql);
+    for (table, count) in [
+        ("hourly", "sum(packets)"),
+        ("sources", "sum(packets)"),
+        ("packets", "count(*)"),
+        ("sensors", "sum(seen)"),
+        ("sensors", "sum(kept)"),
+    ] {
+        let found = counts(lake, &format!("SELECT day, sensor, {count} AS number FROM {table} GROUP BY ALL"));
+        same(&format!("{count} of {table}, {when}"), &simulated.by_day("sensors"), &found);
     }
-    check(
-        "packets themselves",
-        &by_day("sensors"),
-        "SELECT day, sensor, count(*) AS packets FROM packets GROUP BY ALL",
-    );
-    check(
-        "frames seen",
-        &by_day("sensors"),
-        "SELECT day, sensor, sum(seen) AS seen FROM sensors GROUP BY ALL",
-    );
-    check(
-        "packets kept",
-        &by_day("sensors"),
-        "SELECT day, sensor, sum(kept) AS kept FROM sensors GROUP BY ALL",
-    );
     let bytes = lake.number("SELECT sum(bytes) FROM daily");
     assert_eq!(Some(bytes), simulated.truth["ip_bytes"].as_i64(), "bytes, {when}");
     let sources = lake.number("SELECT count(DISTINCT src) FROM sources");
@@ -113,6 +36,53 @@ fn check_days(simulated: &Simulated, lake: &Lake, when: &str) {
         simulated.truth["sources"].as_i64(),
         "distinct sources of the whole time, {when}"
     );
+}
+
+/// Packets by day and everything else, from the table of days.
+fn check_packets(simulated: &Simulated, lake: &Lake, when: &str) {
+    let rows = [
+        ("ports", "day, proto, dst_port", "true"),
+        ("regions", "day, region", "true"),
+        ("sensors", "day, sensor", "true"),
+        ("mirai_regions", "day, region", "mark = 'mirai'"),
+        ("mirai_ports", "day, proto, dst_port", "mark = 'mirai'"),
+    ];
+    let ask = |keys: &str, filter: &str| {
+        counts(
+            lake,
+            &format!("SELECT {keys}, sum(packets) AS number FROM daily WHERE {filter} GROUP BY ALL"),
+        )
+    };
+    for (table, keys, filter) in rows {
+        same(&format!("{table}, {when}"), &simulated.by_day(table), &ask(keys, filter));
+    }
+    for (total, filter) in [("packets", "true"), ("mirai_packets", "mark = 'mirai'")] {
+        same(&format!("{total}, {when}"), &simulated.totals(total), &ask("day", filter));
+    }
+}
+
+/// Distinct sources by day and region: from sources and from packets, Mirai's by the verdict and by the mark.
+fn check_sources(simulated: &Simulated, lake: &Lake, when: &str) {
+    let rows = [
+        ("sources", "region_sources", "sources"),
+        ("sources", "region_sources", "packets"),
+        ("mirai_sources", "mirai_region_sources", "sources WHERE tool = 'mirai'"),
+        ("mirai_sources", "mirai_region_sources", "packets WHERE mark = 'mirai'"),
+    ];
+    for (total, by_region, from) in rows {
+        let ask = |keys: &str| {
+            counts(
+                lake,
+                &format!("SELECT {keys}, count(DISTINCT src) AS number FROM {from} GROUP BY ALL"),
+            )
+        };
+        same(&format!("{total} from {from}, {when}"), &simulated.totals(total), &ask("day"));
+        same(
+            &format!("{by_region} from {from}, {when}"),
+            &simulated.by_day(by_region),
+            &ask("day, region"),
+        );
+    }
 }
 
 /// Up-time: exactly the slots with a packet, none in an outage, nearly all elsewhere.

@@ -8,7 +8,10 @@ pub struct CodeBook {
 
 impl Default for CodeBook {
     fn default() -> Self {
-        CodeBook { code_plus_one: vec![0; 1 << 16], values: Vec::new() }
+        CodeBook {
+            code_plus_one: vec![0; 1 << 16],
+            values: Vec::new(),
+        }
     }
 }
 
@@ -47,7 +50,7 @@ pub struct Coded {
     /// Codes of the rows that have a value.
     pub codes: Vec<u16>,
     /// Which rows have one.
-    pub validity: crate::encode::Validity,
+    pub validity: crate::hybrid::Validity,
 }
 
 impl Coded {
@@ -92,7 +95,7 @@ pub struct Dense<T> {
     /// Values of the rows that have one.
     pub values: Vec<T>,
     /// Which rows have one.
-    pub validity: crate::encode::Validity,
+    pub validity: crate::hybrid::Validity,
 }
 
 impl<V> Dense<V> {

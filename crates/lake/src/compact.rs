@@ -69,12 +69,33 @@ fn is_compact(path: &str) -> bool {
 pub fn day(writer: &mut Writer, marks: &MarkTable, day: i64) -> Result<Compacted> {
     let mut before: BTreeMap<String, FileRecord> = writer.lake().files()?;
     before.retain(|path, _| day_of(path) == Some(day));
-    let of = |table: &str| -> Vec<String> { before.keys().filter(|path| path.split('/').next() == Some(table)).cloned().collect() };
+    let of = |table: &str| -> Vec<String> {
+        before
+            .keys()
+            .filter(|path| path.split('/').next() == Some(table))
+            .cloned()
+            .collect()
+    };
     let packets_files = of(schema::PACKETS.name);
-    let rows: u64 = packets_files.iter().filter_map(|path| before.get(path)).map(|record| record.rows).sum();
+    let rows: u64 = packets_files
+        .iter()
+        .filter_map(|path| before.get(path))
+        .map(|record| record.rows)
+        .sum();
     let name = crate::lake::digest(before.keys().map(String::as_str).collect::<Vec<_>>().join("\n").as_bytes());
-    let mut change = Change { version: crate::lake::FORMAT, removed: before.keys().cloned().collect(), files: BTreeMap::new() };
-    let mut day_writer = DayWriter { writer, change: &mut change, name: &name, sealer: Sealer::new().map_err(parquet("write"))?, marks, packets: 0 };
+    let mut change = Change {
+        version: crate::lake::FORMAT,
+        removed: before.keys().cloned().collect(),
+        files: BTreeMap::new(),
+    };
+    let mut day_writer = DayWriter {
+        writer,
+        change: &mut change,
+        name: &name,
+        sealer: Sealer::for_days().map_err(parquet("write"))?,
+        marks,
+        packets: 0,
+    };
     let parts = rows.div_ceil(PART_ROWS).max(1);
     for part in 0..parts {
         day_writer.part(&packets_files, Part { part, parts })?;
@@ -82,8 +103,15 @@ pub fn day(writer: &mut Writer, marks: &MarkTable, day: i64) -> Result<Compacted
     day_writer.sensors(day, &of(schema::SENSORS.name))?;
     let packets = day_writer.packets;
     if packets != rows {
-        let path = day_writer.writer.lake().store().path(&format!("packets/day={}", crate::lake::day_text(day)));
-        return Err(Error::Damaged { path, reason: format!("{rows} packets were recorded and {packets} were read back") });
+        let path = day_writer
+            .writer
+            .lake()
+            .store()
+            .path(&format!("packets/day={}", crate::lake::day_text(day)));
+        return Err(Error::Damaged {
+            path,
+            reason: format!("{rows} packets were recorded and {packets} were read back"),
+        });
     }
     let sum = |files: &BTreeMap<String, FileRecord>| files.values().map(|record| record.bytes).sum::<u64>();
     let compacted = Compacted {
@@ -131,7 +159,10 @@ impl DayWriter<'_> {
         // Files come sorted by port; judging a source by its first packets needs them in order of time.
         segment.rows.sort_by_key(|packet| packet.time_us);
         self.packets += segment.rows.len() as u64;
-        let world = World { atlas: &back.places, marks: self.marks };
+        let world = World {
+            atlas: &back.places,
+            marks: self.marks,
+        };
         let files = self.sealer.seal(segment, world).map_err(parquet("write"))?;
         for file in &files {
             self.wait(file)?;
@@ -163,6 +194,11 @@ impl DayWriter<'_> {
             return Ok(());
         }
         let bytes = self.sealer.sensors(&segment, &rows).map_err(parquet("write"))?;
-        self.wait(&TableFile { table: &schema::SENSORS, day, rows: rows.len() as u64, bytes })
+        self.wait(&TableFile {
+            table: &schema::SENSORS,
+            day,
+            rows: rows.len() as u64,
+            bytes,
+        })
     }
 }

@@ -54,10 +54,18 @@ impl Session {
     pub async fn table(&self, name: &str, filter: &Filter, days: Days, hide: bool, addresses: Addresses) -> Result<Answer> {
         let Some(table) = Table::named(name) else {
             let names: Vec<&str> = schema::TABLES.iter().map(|table| table.name).collect();
-            return Err(crate::error::Error::NoTable { name: name.to_owned(), tables: names.join(", ") });
+            return Err(crate::error::Error::NoTable {
+                name: name.to_owned(),
+                tables: names.join(", "),
+            });
         };
-        let sql = format!("SELECT {} FROM {name} WHERE day BETWEEN $first AND $last {}", select(table, hide, addresses), filter.sql());
-        self.ask(&sql, &[("first", Parameter::Day(days.0)), ("last", Parameter::Day(days.1))]).await
+        let sql = format!(
+            "SELECT {} FROM {name} WHERE day BETWEEN $first AND $last {}",
+            select(table, hide, addresses),
+            filter.sql()
+        );
+        self.ask(&sql, &[("first", Parameter::Day(days.0)), ("last", Parameter::Day(days.1))])
+            .await
     }
 }
 
@@ -73,7 +81,10 @@ impl<'a> ParquetOut<'a> {
     /// When the schema cannot be written as Parquet.
     pub fn new(out: &'a mut (dyn Write + Send), schema: &SchemaRef) -> Result<ParquetOut<'a>> {
         let zstd = Compression::ZSTD(ZstdLevel::try_new(3).map_err(parquet("choose the compression of"))?);
-        let properties = WriterProperties::builder().set_compression(zstd).set_max_row_group_row_count(Some(crate::encode::ROW_GROUP_ROWS)).build();
+        let properties = WriterProperties::builder()
+            .set_compression(zstd)
+            .set_max_row_group_row_count(Some(crate::encode::ROW_GROUP_ROWS))
+            .build();
         let writer = ArrowWriter::try_new(out, SchemaRef::clone(schema), Some(properties)).map_err(parquet("begin"))?;
         Ok(ParquetOut { writer })
     }

@@ -22,16 +22,37 @@ enum Function {
 
 /// Name, arguments and meaning of every function, for the reference.
 pub const REFERENCE: [(&str, &str); 5] = [
-    ("ip(address)", "an address as text: `src`, `dst`, `victim` (integers) or `src6`, `dst6`, `victim6` (16 bytes)"),
-    ("ip_parse(text)", "an IPv4 address as the integer that `src` holds; null when the text is none"),
-    ("ip6_parse(text)", "an IPv6 address as the 16 bytes that `src6` holds; null when the text is none"),
-    ("in_network(address, network)", "whether an address is in a network such as `192.0.2.0/24` or `2001:db8::/32`"),
-    ("slot_secs(slots)", "seconds of up-time that `up_slots` of table `sensors` stands for"),
+    (
+        "ip(address)",
+        "an address as text: `src`, `dst`, `victim` (integers) or `src6`, `dst6`, `victim6` (16 bytes)",
+    ),
+    (
+        "ip_parse(text)",
+        "an IPv4 address as the integer that `src` holds; null when the text is none",
+    ),
+    (
+        "ip6_parse(text)",
+        "an IPv6 address as the 16 bytes that `src6` holds; null when the text is none",
+    ),
+    (
+        "in_network(address, network)",
+        "whether an address is in a network such as `192.0.2.0/24` or `2001:db8::/32`",
+    ),
+    (
+        "slot_secs(slots)",
+        "seconds of up-time that `up_slots` of table `sensors` stands for",
+    ),
 ];
 
 /// Makes the functions known to a session.
 pub fn register(context: &SessionContext) {
-    for function in [Function::Ip, Function::IpParse, Function::Ip6Parse, Function::InNetwork, Function::SlotSecs] {
+    for function in [
+        Function::Ip,
+        Function::IpParse,
+        Function::Ip6Parse,
+        Function::InNetwork,
+        Function::SlotSecs,
+    ] {
         context.register_udf(ScalarUDF::from(Udf::new(function)));
     }
 }
@@ -45,7 +66,10 @@ struct Udf {
 impl Udf {
     fn new(function: Function) -> Udf {
         let arguments = if function == Function::InNetwork { 2 } else { 1 };
-        Udf { function, signature: Signature::any(arguments, Volatility::Immutable) }
+        Udf {
+            function,
+            signature: Signature::any(arguments, Volatility::Immutable),
+        }
     }
 }
 
@@ -83,12 +107,17 @@ impl ScalarUDFImpl for Udf {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let Some(first) = arrays.first() else { return plan_err!("{}() takes an argument", self.name()) };
+        let Some(first) = arrays.first() else {
+            return plan_err!("{}() takes an argument", self.name());
+        };
         let result: ArrayRef = match self.function {
             Function::Ip => show(first)?,
             Function::IpParse => {
                 let texts = arrow::compute::cast(first, &DataType::Utf8)?;
-                let parsed = texts.as_string::<i32>().iter().map(|text| text?.trim().parse::<Ipv4Addr>().ok().map(u32::from));
+                let parsed = texts
+                    .as_string::<i32>()
+                    .iter()
+                    .map(|text| text?.trim().parse::<Ipv4Addr>().ok().map(u32::from));
                 Arc::new(parsed.collect::<UInt32Array>())
             }
             Function::Ip6Parse => parse6(first)?,
@@ -98,11 +127,18 @@ impl ScalarUDFImpl for Udf {
             },
             Function::SlotSecs => {
                 let slots = arrow::compute::cast(first, &DataType::UInt16)?;
-                let secs = slots.as_primitive::<UInt16Type>().iter().map(|slots| slots.map(|slots| slots.count_ones() * 300));
+                let secs = slots
+                    .as_primitive::<UInt16Type>()
+                    .iter()
+                    .map(|slots| slots.map(|slots| slots.count_ones() * 300));
                 Arc::new(secs.collect::<UInt32Array>())
             }
         };
-        if scalar { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)) } else { Ok(ColumnarValue::Array(result)) }
+        if scalar {
+            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?))
+        } else {
+            Ok(ColumnarValue::Array(result))
+        }
     }
 
     /// `in_network(src, '192.0.2.0/24')` becomes a range, so that files and row groups outside it are not read.
@@ -110,13 +146,21 @@ impl ScalarUDFImpl for Udf {
         if self.function != Function::InNetwork {
             return Ok(ExprSimplifyResult::Original(args));
         }
-        let [address, Expr::Literal(network, _)] = &args[..] else { return Ok(ExprSimplifyResult::Original(args)) };
-        let Some(Some(text)) = network.try_as_str() else { return Ok(ExprSimplifyResult::Original(args)) };
-        let Some(network) = Network::parse(text) else { return plan_err!("{text:?} is not a network such as 192.0.2.0/24") };
+        let [address, Expr::Literal(network, _)] = &args[..] else {
+            return Ok(ExprSimplifyResult::Original(args));
+        };
+        let Some(Some(text)) = network.try_as_str() else {
+            return Ok(ExprSimplifyResult::Original(args));
+        };
+        let Some(network) = Network::parse(text) else {
+            return plan_err!("{text:?} is not a network such as 192.0.2.0/24");
+        };
         if info.get_data_type(address)? != DataType::UInt32 {
             return Ok(ExprSimplifyResult::Original(args));
         }
-        let Some((first, last)) = network.range4() else { return Ok(ExprSimplifyResult::Original(args)) };
+        let Some((first, last)) = network.range4() else {
+            return Ok(ExprSimplifyResult::Original(args));
+        };
         Ok(ExprSimplifyResult::Simplified(address.clone().between(lit(first), lit(last))))
     }
 }
@@ -184,7 +228,11 @@ impl Network {
 
     fn range4(self) -> Option<(u32, u32)> {
         let base = u32::try_from(self.base).ok().filter(|_| self.four)?;
-        let host = if self.prefix == 0 { u32::MAX } else { (1u32 << (32 - self.prefix)).wrapping_sub(1) };
+        let host = if self.prefix == 0 {
+            u32::MAX
+        } else {
+            (1u32 << (32 - self.prefix)).wrapping_sub(1)
+        };
         let host = if self.prefix == 32 { 0 } else { host };
         Some((base & !host, base | host))
     }
@@ -196,7 +244,11 @@ fn in_network(addresses: &ArrayRef, networks: &ArrayRef) -> Result<ArrayRef> {
     let mut last: Option<(String, Network)> = None;
     let mut answers = Vec::with_capacity(addresses.len());
     let wide = addresses.as_any().downcast_ref::<arrow::array::FixedSizeBinaryArray>().cloned();
-    let narrow = if wide.is_none() { Some(arrow::compute::cast(addresses, &DataType::UInt32)?) } else { None };
+    let narrow = if wide.is_none() {
+        Some(arrow::compute::cast(addresses, &DataType::UInt32)?)
+    } else {
+        None
+    };
     for row in 0..addresses.len() {
         if addresses.is_null(row) || networks.is_null(row) {
             answers.push(None);
@@ -206,7 +258,9 @@ fn in_network(addresses: &ArrayRef, networks: &ArrayRef) -> Result<ArrayRef> {
         let network = match &last {
             Some((known, network)) if known == text => *network,
             Some(_) | None => {
-                let Some(network) = Network::parse(text) else { return exec_err!("{text:?} is not a network such as 192.0.2.0/24") };
+                let Some(network) = Network::parse(text) else {
+                    return exec_err!("{text:?} is not a network such as 192.0.2.0/24");
+                };
                 last = Some((text.to_owned(), network));
                 network
             }
@@ -219,4 +273,3 @@ fn in_network(addresses: &ArrayRef, networks: &ArrayRef) -> Result<ArrayRef> {
     }
     Ok(Arc::new(BooleanArray::from(answers)))
 }
-

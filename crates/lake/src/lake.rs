@@ -86,7 +86,11 @@ impl FileRecord {
     /// Of a file's rows and bytes.
     #[must_use]
     pub fn new(rows: u64, bytes: &[u8]) -> FileRecord {
-        FileRecord { rows, bytes: bytes.len() as u64, digest: digest(bytes) }
+        FileRecord {
+            rows,
+            bytes: bytes.len() as u64,
+            digest: digest(bytes),
+        }
     }
 }
 
@@ -158,7 +162,9 @@ impl Lake {
     /// # Errors
     /// When there is none, or one of another version.
     pub fn open(root: &Path) -> Result<Lake> {
-        let lake = Lake { store: Store::new(root.to_owned()) };
+        let lake = Lake {
+            store: Store::new(root.to_owned()),
+        };
         match lake.store.get(FORMAT_FILE)? {
             Some(bytes) => lake.check_format(&bytes)?,
             None => {
@@ -181,7 +187,10 @@ impl Lake {
             let occupied = std::fs::read_dir(root).is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != OWN));
             if occupied {
                 let reason = "the folder is not empty and holds no lake; hint: name a new folder".to_owned();
-                return Err(Error::NotALake { path: root.to_owned(), reason });
+                return Err(Error::NotALake {
+                    path: root.to_owned(),
+                    reason,
+                });
             }
             store.put(FORMAT_FILE, format!("{{\"format\":{FORMAT}}}\n").as_bytes())?;
         }
@@ -199,10 +208,15 @@ impl Lake {
         }
         let reason = match serde_json::from_slice::<Format>(bytes) {
             Ok(Format { format: FORMAT }) => return Ok(()),
-            Ok(Format { format }) => format!("it has format {format} and this program knows {FORMAT}; hint: use the version of hirundo that wrote it"),
+            Ok(Format { format }) => {
+                format!("it has format {format} and this program knows {FORMAT}; hint: use the version of hirundo that wrote it")
+            }
             Err(error) => format!("{FORMAT_FILE} cannot be read: {error}"),
         };
-        Err(Error::NotALake { path: self.store.root().to_owned(), reason })
+        Err(Error::NotALake {
+            path: self.store.root().to_owned(),
+            reason,
+        })
     }
 
     /// Its files.
@@ -225,7 +239,9 @@ impl Lake {
     /// [`Error::Busy`] when another process writes.
     pub fn writer(&self) -> Result<Writer> {
         let Some(lock) = self.store.lock(WRITE_LOCK, false)? else {
-            return Err(Error::Busy { path: self.store.root().to_owned() });
+            return Err(Error::Busy {
+                path: self.store.root().to_owned(),
+            });
         };
         self.store.sweep()?;
         if let Some(bytes) = self.store.get(JOURNAL)? {
@@ -244,7 +260,12 @@ impl Lake {
                 pieces.insert(piece.id);
             }
         }
-        Ok(Writer { lake: self.clone(), pieces, lengths, _lock: lock })
+        Ok(Writer {
+            lake: self.clone(),
+            pieces,
+            lengths,
+            _lock: lock,
+        })
     }
 
     /// Every record with its path, in order of path.
@@ -364,9 +385,15 @@ impl Writer {
     pub fn commit(&mut self, pieces: Vec<Piece>, files: &[TableFile]) -> Result<()> {
         let name = batch_name(&pieces);
         let paths: Vec<String> = files.iter().map(|file| file_path(file.table.name, file.day, &name)).collect();
-        self.lake.store.put_all(paths.iter().cloned().zip(files.iter().map(|file| file.bytes.as_slice())))?;
+        self.lake
+            .store
+            .put_all(paths.iter().cloned().zip(files.iter().map(|file| file.bytes.as_slice())))?;
         let records = files.iter().map(|file| FileRecord::new(file.rows, &file.bytes));
-        let batch = Batch { version: FORMAT, pieces, files: paths.into_iter().zip(records).collect() };
+        let batch = Batch {
+            version: FORMAT,
+            pieces,
+            files: paths.into_iter().zip(records).collect(),
+        };
         self.lake.store.put(&format!("{BATCHES}/{name}.json"), &json(&batch))?;
         self.pieces.extend(batch.pieces.into_iter().map(|piece| piece.id));
         Ok(())
@@ -391,7 +418,10 @@ impl Writer {
         let record = format!("{CHANGES}/{name}.json");
         self.lake.store.put(&waiting(&record), &json(&change))?;
         let places = change.files.into_keys().chain([record]);
-        let journal = Journal { add: places.map(|place| (waiting(&place), place)).collect(), remove: change.removed };
+        let journal = Journal {
+            add: places.map(|place| (waiting(&place), place)).collect(),
+            remove: change.removed,
+        };
         self.lake.store.put(JOURNAL, &json(&journal))?;
         self.lake.finish(&journal)
     }
@@ -448,5 +478,8 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(store: &Store, path: &str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Damaged { path: store.path(path), reason: error.to_string() })
+    serde_json::from_slice(bytes).map_err(|error| Error::Damaged {
+        path: store.path(path),
+        reason: error.to_string(),
+    })
 }

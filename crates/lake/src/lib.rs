@@ -6,6 +6,7 @@ pub mod encode;
 pub mod error;
 pub mod export;
 pub mod functions;
+pub mod hybrid;
 pub mod lake;
 pub mod names;
 pub mod question;

@@ -69,6 +69,7 @@ pub type Days = (i32, i32);
 struct Plan {
     table: String,
     value: &'static str,
+    filter: String,
 }
 
 impl Subject {
@@ -84,6 +85,24 @@ impl Subject {
             Subject::Sensors => &["sensor"],
             Subject::Scanners => &["scanner"],
             Subject::All => &[],
+        }
+    }
+
+    /// Its columns as an answer shows them, from the table called `from`.
+    fn shown(self, from: &str) -> Vec<String> {
+        if self == Subject::Sources {
+            return vec![format!("coalesce(ip({from}.src), ip({from}.src6)) AS source")];
+        }
+        self.keys().iter().map(|key| format!("{from}.{key}")).collect()
+    }
+
+    /// Condition that leaves out what has no network, or no organisation: there is nothing to rank.
+    fn known(self) -> String {
+        match self {
+            Subject::Networks | Subject::Scanners => format!(" AND {} IS NOT NULL", self.keys().join(", ")),
+            Subject::Ports | Subject::Regions | Subject::Sources | Subject::Tools | Subject::Kinds | Subject::Sensors | Subject::All => {
+                String::new()
+            }
         }
     }
 
@@ -104,15 +123,14 @@ impl Subject {
 }
 
 /// The cheapest table that has every column asked for.
-fn plan(subject: Subject, measure: Measure, filter: &Filter, hourly: bool) -> Plan {
+fn plan(subject: Subject, measure: Measure, filter: &Filter) -> Plan {
     let by_port = subject == Subject::Ports || !filter.ports.is_empty() || !filter.marks.is_empty();
     let by_source = subject.needs_source()
         || matches!(measure, Measure::Sources | Measure::CumulativeSources)
         || !(filter.networks.is_empty() && filter.scanners.is_empty() && filter.sources.is_empty());
     let table = match (by_port, by_source) {
-        (_, true) if by_port || hourly => "packets",
-        (_, true) => "sources",
-        (_, false) if hourly => "hourly",
+        (true, true) => "packets",
+        (false, true) => "sources",
         (_, false) if subject.is_of_port() && filter.is_of_port() => "ports",
         (_, false) => "daily",
     };
@@ -124,18 +142,27 @@ fn plan(subject: Subject, measure: Measure, filter: &Filter, hourly: bool) -> Pl
         (Measure::Sources, _) => "count(DISTINCT src) + count(DISTINCT src6)",
         (Measure::CumulativeSources, _) => "sum(hosts)",
     };
-    let hour = if hourly && table == "packets" { ", date_trunc('hour', time) AS hour" } else { "" };
+    let filter = filter.sql() + &subject.known();
     if measure == Measure::CumulativeSources {
         // Distinct a day first; the outer query adds the days up.
         let keys: String = subject.keys().iter().map(|key| format!(", {key}")).collect();
-        let table = format!(
-            "(SELECT day{keys}, count(DISTINCT src) + count(DISTINCT src6) AS hosts FROM {table} WHERE true {} GROUP BY day{keys})",
-            filter.sql()
-        );
-        return Plan { table, value };
+        let hosts = if subject == Subject::Sources {
+            "1"
+        } else {
+            "count(DISTINCT src) + count(DISTINCT src6)"
+        };
+        let table = format!("(SELECT day{keys}, {hosts} AS hosts FROM {table} WHERE true {filter} GROUP BY day{keys})");
+        return Plan {
+            table,
+            value,
+            filter: String::new(),
+        };
     }
-    let table = if hour.is_empty() { table.to_owned() } else { format!("(SELECT *{hour} FROM packets)") };
-    Plan { table, value }
+    Plan {
+        table: table.to_owned(),
+        value,
+        filter,
+    }
 }
 
 impl Filter {
@@ -149,18 +176,31 @@ impl Filter {
     #[must_use]
     pub fn sql(&self) -> String {
         let mut sql = String::new();
-        for (column, values) in [("sensor", &self.sensors), ("region", &self.regions), ("tool", &self.tools), ("mark", &self.marks), ("kind", &self.kinds), ("scanner", &self.scanners)] {
+        for (column, values) in [
+            ("sensor", &self.sensors),
+            ("region", &self.regions),
+            ("tool", &self.tools),
+            ("mark", &self.marks),
+            ("kind", &self.kinds),
+            ("scanner", &self.scanners),
+        ] {
             any(&mut sql, values.iter().map(|value| text_is(column, value)));
         }
-        any(&mut sql, self.ports.iter().map(|(proto, port)| match port {
-            Some(port) => format!("(proto = {proto} AND dst_port = {port})"),
-            None => format!("proto = {proto}"),
-        }));
+        any(
+            &mut sql,
+            self.ports.iter().map(|(proto, port)| match port {
+                Some(port) => format!("(proto = {proto} AND dst_port = {port})"),
+                None => format!("proto = {proto}"),
+            }),
+        );
         any(&mut sql, self.networks.iter().map(|asn| format!("asn = {asn}")));
-        any(&mut sql, self.sources.iter().map(|network| {
-            let column = if network.contains(':') { "src6" } else { "src" };
-            format!("in_network({column}, {})", quote(network))
-        }));
+        any(
+            &mut sql,
+            self.sources.iter().map(|network| {
+                let column = if network.contains(':') { "src6" } else { "src" };
+                format!("in_network({column}, {})", quote(network))
+            }),
+        );
         sql
     }
 }
@@ -173,7 +213,11 @@ fn any(sql: &mut String, conditions: impl Iterator<Item = String>) {
 }
 
 fn text_is(column: &str, value: &str) -> String {
-    if value.is_empty() { format!("{column} IS NULL") } else { format!("{column} = {}", quote(value)) }
+    if value.is_empty() {
+        format!("{column} IS NULL")
+    } else {
+        format!("{column} = {}", quote(value))
+    }
 }
 
 fn quote(text: &str) -> String {
@@ -184,26 +228,19 @@ fn days(names: [&'static str; 2], days: Days) -> [(&'static str, Parameter); 2] 
     [(names[0], Parameter::Day(days.0)), (names[1], Parameter::Day(days.1))]
 }
 
-/// The SQL of a ranking, with its parameters put in: what the docs and the report show.
+/// The SQL of a ranking: what the docs and the report show. Its parameters are `$first`, `$last`,
+/// `$before_first`, `$before_last` and `$limit`.
 #[must_use]
 pub fn top_sql(subject: Subject, measure: Measure, filter: &Filter) -> String {
-    let plan = plan(subject, measure, filter, false);
+    let plan = plan(subject, measure, filter);
     let keys = subject.keys();
-    let outer_filter = if measure == Measure::CumulativeSources { String::new() } else { filter.sql() };
-    let unknown = if keys.contains(&"asn") || keys.contains(&"scanner") { format!(" AND {} IS NOT NULL", keys.join(" IS NOT NULL AND ")) } else { String::new() };
-    let shown: Vec<String> = match subject {
-        Subject::Sources => vec!["coalesce(ip(r.src), ip(r.src6)) AS source".to_owned()],
-        Subject::Ports | Subject::Regions | Subject::Tools | Subject::Networks | Subject::Kinds | Subject::Sensors | Subject::Scanners | Subject::All => {
-            keys.iter().map(|key| format!("r.{key}")).collect()
-        }
-    };
     let same: Vec<String> = keys.iter().map(|key| format!("(r.{key} IS NOT DISTINCT FROM b.{key})")).collect();
     include_str!("../sql/top.sql")
         .replace("{keys}", &keys.join(", "))
         .replace("{value}", plan.value)
         .replace("{table}", &plan.table)
-        .replace("{filter}", &(outer_filter + &unknown))
-        .replace("{shown}", &shown.join(", "))
+        .replace("{filter}", &plan.filter)
+        .replace("{shown}", &subject.shown("r").join(", "))
         .replace("{same}", &same.join(" AND "))
 }
 
@@ -220,24 +257,42 @@ impl Session {
         self.ask(&sql, &parameters).await
     }
 
-    /// Series of a period: columns time (day, or hour when `hourly`), the subject's own, value.
+    /// Series of the `limit` largest of a period, from the day `lead_in` on (for means that look back):
+    /// columns day, the subject's own, value, total (of the period); largest first, days in order. For
+    /// [`Subject::All`] the columns are day and value.
     ///
     /// # Errors
     /// When the query fails.
-    pub async fn trend(&self, subject: Subject, measure: Measure, filter: &Filter, period: Days, hourly: bool) -> Result<Answer> {
-        let plan = plan(subject, measure, filter, hourly);
-        let time = if hourly { "hour" } else { "day" };
-        let keys: String = subject.keys().iter().map(|key| format!("{key}, ")).collect();
-        let group = std::iter::once(time).chain(subject.keys().iter().copied()).collect::<Vec<_>>().join(", ");
-        let outer_filter = if measure == Measure::CumulativeSources { String::new() } else { filter.sql() };
-        let sql = include_str!("../sql/trend.sql")
-            .replace("{time}", time)
-            .replace("{keys}", &keys)
-            .replace("{value}", &format!("CAST({} AS BIGINT)", plan.value))
+    pub async fn trend(
+        &self,
+        subject: Subject,
+        measure: Measure,
+        filter: &Filter,
+        period: Days,
+        lead_in: i32,
+        limit: i64,
+    ) -> Result<Answer> {
+        let plan = plan(subject, measure, filter);
+        let keys = subject.keys();
+        let template = if keys.is_empty() {
+            include_str!("../sql/trend_all.sql")
+        } else {
+            include_str!("../sql/trend.sql")
+        };
+        let same: Vec<String> = keys.iter().map(|key| format!("(d.{key} IS NOT DISTINCT FROM l.{key})")).collect();
+        let sql = template
+            .replace("{keys}", &keys.join(", "))
+            .replace("{value}", plan.value)
             .replace("{table}", &plan.table)
-            .replace("{filter}", &outer_filter)
-            .replace("{group}", &group);
-        self.ask(&sql, &days(["first", "last"], period)).await
+            .replace("{filter}", &plan.filter)
+            .replace("{shown}", &subject.shown("d").join(", "))
+            .replace("{order}", &keys.iter().map(|key| format!("d.{key}")).collect::<Vec<_>>().join(", "))
+            .replace("{same}", &same.join(" AND "));
+        let mut parameters = vec![("last", Parameter::Day(period.1)), ("lead_in", Parameter::Day(lead_in))];
+        if !keys.is_empty() {
+            parameters.extend([("first", Parameter::Day(period.0)), ("limit", Parameter::Number(limit))]);
+        }
+        self.ask(&sql, &parameters).await
     }
 
     /// What was observed each day: columns day, sensors, sensor_days, seen, kept, unreadable.
@@ -245,7 +300,10 @@ impl Session {
     /// # Errors
     /// When the query fails.
     pub async fn sensor_days(&self, sensors: &[String], period: Days) -> Result<Answer> {
-        let filter = Filter { sensors: sensors.to_vec(), ..Filter::default() };
+        let filter = Filter {
+            sensors: sensors.to_vec(),
+            ..Filter::default()
+        };
         let sql = include_str!("../sql/sensor_days.sql").replace("{filter}", &filter.sql());
         self.ask(&sql, &days(["first", "last"], period)).await
     }
@@ -257,7 +315,9 @@ impl Session {
     pub async fn flowtuple(&self, filter: &Filter, period: Days, hide: bool) -> Result<Answer> {
         // A row stands for packets to one destination whether its address is told or not.
         let destination = if hide { "'0.0.0.0'" } else { "ip(dst)" };
-        let sql = include_str!("../sql/flowtuple.sql").replace("{destination}", destination).replace("{filter}", &filter.sql());
+        let sql = include_str!("../sql/flowtuple.sql")
+            .replace("{destination}", destination)
+            .replace("{filter}", &filter.sql());
         self.ask(&sql, &days(["first", "last"], period)).await
     }
 

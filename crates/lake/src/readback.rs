@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray,
+};
 use arrow::datatypes::{TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type};
 use hirundo_packet::mark::MarkTable;
 use hirundo_packet::{Kind, Packet, Present, Wide, probe};
@@ -103,7 +105,9 @@ impl<'a> ReadBack<'a> {
     /// With the marks that the lake's names are to be understood by.
     #[must_use]
     pub fn new(marks: &'a MarkTable) -> ReadBack<'a> {
-        let probes = (1..=u8::MAX).map(|number| (probe::name(number), number)).filter(|(name, _)| !name.is_empty());
+        let probes = (1..=u8::MAX)
+            .map(|number| (probe::name(number), number))
+            .filter(|(name, _)| !name.is_empty());
         ReadBack {
             marks: marks.entries().map(|entry| (entry.name.as_ref(), entry.number)).collect(),
             probes: probes.collect(),
@@ -116,16 +120,27 @@ impl<'a> ReadBack<'a> {
     ///
     /// # Errors
     /// When the file cannot be read, or names a mark nobody here knows.
-    pub fn file(&mut self, path: &Path, part: Part, segment: &mut Segment, mut full: impl FnMut(&mut Self, &mut Segment) -> Result<()>) -> Result<()> {
+    pub fn file(
+        &mut self,
+        path: &Path,
+        part: Part,
+        segment: &mut Segment,
+        mut full: impl FnMut(&mut Self, &mut Segment) -> Result<()>,
+    ) -> Result<()> {
         let file = File::open(path).map_err(io("open", path))?;
-        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet("open"))?.with_batch_size(BATCH_ROWS);
+        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)
+            .map_err(parquet("open"))?
+            .with_batch_size(BATCH_ROWS);
         if part.parts > 1 {
             let mask = ProjectionMask::columns(builder.parquet_schema(), ["src", "src6"]);
             let predicate = ArrowPredicateFn::new(mask, move |batch| Ok(takes(part, &batch)));
             builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
         }
         for batch in builder.build().map_err(parquet("read"))? {
-            let batch = batch.map_err(|source| Error::Arrow { action: "read packets back", source })?;
+            let batch = batch.map_err(|source| Error::Arrow {
+                action: "read packets back",
+                source,
+            })?;
             self.batch(path, &batch, segment)?;
             full(self, segment)?;
         }
@@ -138,12 +153,22 @@ impl<'a> ReadBack<'a> {
             let (mut packet, wide) = columns.packet(row);
             packet.sensor_at = segment.sensor(columns.sensor.value(row));
             if let Some(mark) = text(columns.mark, row) {
-                let hint = || format!("the lake has marks {mark:?} that this program does not define; hint: give the rule file it was ingested with (--rules)");
-                packet.mark = *self.marks.get(mark).ok_or_else(|| Error::Damaged { path: path.to_owned(), reason: hint() })?;
+                let hint = || {
+                    format!(
+                        "the lake has marks {mark:?} that this program does not define; hint: give the rule file it was ingested with (--rules)"
+                    )
+                };
+                packet.mark = *self.marks.get(mark).ok_or_else(|| Error::Damaged {
+                    path: path.to_owned(),
+                    reason: hint(),
+                })?;
             }
             if let Some(name) = text(columns.probe, row) {
                 let hint = || format!("the probe {name:?} is not known to this version");
-                packet.probe = *self.probes.get(name).ok_or_else(|| Error::Damaged { path: path.to_owned(), reason: hint() })?;
+                packet.probe = *self.probes.get(name).ok_or_else(|| Error::Damaged {
+                    path: path.to_owned(),
+                    reason: hint(),
+                })?;
             }
             if let Some(signature) = text(columns.tcp_options, row) {
                 packet.options_at = self.options.number(signature);
@@ -157,7 +182,11 @@ impl<'a> ReadBack<'a> {
                 Some(wide) => drop(self.places.places6.insert(wide.src6, place)),
                 None => drop(self.places.places.insert(u64::from(packet.src), place)),
             }
-            let payload = if columns.payload.is_null(row) { &[][..] } else { columns.payload.value(row) };
+            let payload = if columns.payload.is_null(row) {
+                &[][..]
+            } else {
+                columns.payload.value(row)
+            };
             segment.push_back(packet, wide, payload);
         }
         Ok(())
@@ -179,7 +208,11 @@ fn takes(part: Part, batch: &RecordBatch) -> BooleanArray {
     let narrow = batch.column(0).as_primitive::<UInt32Type>();
     let wide = batch.column(1).as_fixed_size_binary();
     let taken = (0..batch.num_rows()).map(|row| {
-        if narrow.is_null(row) { wide.is_valid(row) && part.takes6(wide.value(row)) } else { part.takes4(narrow.value(row)) }
+        if narrow.is_null(row) {
+            wide.is_valid(row) && part.takes6(wide.value(row))
+        } else {
+            part.takes4(narrow.value(row))
+        }
     });
     BooleanArray::from(taken.collect::<Vec<bool>>())
 }
@@ -193,7 +226,9 @@ fn text(array: &StringArray, row: usize) -> Option<&str> {
 }
 
 fn address(array: &FixedSizeBinaryArray, row: usize) -> Option<[u8; 16]> {
-    (!array.is_null(row)).then(|| array.value(row)).and_then(|bytes| bytes.try_into().ok())
+    (!array.is_null(row))
+        .then(|| array.value(row))
+        .and_then(|bytes| bytes.try_into().ok())
 }
 
 /// The columns of a batch of `packets`, by name and with their types.
@@ -230,9 +265,15 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn new(path: &Path, batch: &'a RecordBatch) -> Result<Columns<'a>> {
         let column = |name: &'static str| -> Result<&'a ArrayRef> {
-            batch.column_by_name(name).ok_or_else(|| Error::Damaged { path: path.to_owned(), reason: format!("it has no column {name}") })
+            batch.column_by_name(name).ok_or_else(|| Error::Damaged {
+                path: path.to_owned(),
+                reason: format!("it has no column {name}"),
+            })
         };
-        let wrong = |name: &str| Error::Damaged { path: path.to_owned(), reason: format!("its column {name} has another type") };
+        let wrong = |name: &str| Error::Damaged {
+            path: path.to_owned(),
+            reason: format!("its column {name} has another type"),
+        };
         macro_rules! typed {
             ($name:literal, $how:ident $(::<$kind:ty>)?) => {
                 column($name)?.$how$(::<$kind>)?().ok_or_else(|| wrong($name))?
@@ -271,7 +312,10 @@ impl<'a> Columns<'a> {
 
     /// A row as the packet it was; sensor, mark, probe and options are the caller's.
     fn packet(&self, row: usize) -> (Packet, Option<Wide>) {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == self.kind.value(row)).unwrap_or_default();
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == self.kind.value(row))
+            .unwrap_or_default();
         let mut packet = Packet {
             time_us: self.time.value(row),
             proto: self.proto.value(row),
@@ -304,7 +348,11 @@ impl<'a> Columns<'a> {
                 packet.present.set(Present::VICTIM);
             }
             packet.present.set(Present::WIDE);
-            let wide = Wide { src6, dst6: address(self.dst6, row).unwrap_or_default(), victim6: victim6.unwrap_or_default() };
+            let wide = Wide {
+                src6,
+                dst6: address(self.dst6, row).unwrap_or_default(),
+                victim6: victim6.unwrap_or_default(),
+            };
             return (packet, Some(wide));
         }
         packet.src = value(self.src, row).unwrap_or(0);

@@ -54,7 +54,11 @@ pub fn sizes(lake: &Lake) -> Result<Vec<(&'static str, Size)>> {
 pub fn before(lake: &Lake, table: &str, day: i64) -> Result<Vec<(String, u64)>> {
     let files = lake.files()?;
     let old = |path: &str| path.split('/').next() == Some(table) && day_of(path).is_some_and(|of| of < day);
-    Ok(files.into_iter().filter(|(path, _)| old(path)).map(|(path, record)| (path, record.bytes)).collect())
+    Ok(files
+        .into_iter()
+        .filter(|(path, _)| old(path))
+        .map(|(path, record)| (path, record.bytes))
+        .collect())
 }
 
 /// Deletes the files of `table` of days before `day`. That they were stored stays recorded, so the same
@@ -70,7 +74,14 @@ pub fn delete(writer: &mut Writer, table: &'static str, day: i64) -> Result<usiz
     writer.set_retained(&retained)?;
     if count > 0 {
         let name = crate::lake::digest(removed.join("\n").as_bytes());
-        writer.change(&format!("retain-{name}"), Change { version: FORMAT, removed, files: BTreeMap::new() })?;
+        writer.change(
+            &format!("retain-{name}"),
+            Change {
+                version: FORMAT,
+                removed,
+                files: BTreeMap::new(),
+            },
+        )?;
     }
     Ok(count)
 }

@@ -129,20 +129,30 @@ pub fn find_sources(segment: &Segment, world: World<'_>, day: i64, order: &mut V
             (world.atlas.place_v4(day, source), run_end(&out.packets[..narrow], from, same))
         } else {
             let source = address(first);
-            (world.atlas.place_v6(day, &source), run_end(&out.packets, from, |packet| address(packet) == source))
+            (
+                world.atlas.place_v6(day, &source),
+                run_end(&out.packets, from, |packet| address(packet) == source),
+            )
         };
         out.one_source(world, place, from, to);
         from = to;
     }
     order.clear();
     order.extend(out.packets.iter().enumerate().map(|(at, packet)| {
-        let port_key = if packet.present.has(Present::PORTS) { u64::from(packet.dst_port) + 1 } else { 0 };
+        let port_key = if packet.present.has(Present::PORTS) {
+            u64::from(packet.dst_port) + 1
+        } else {
+            0
+        };
         port_key << 32 | at as u64
     }));
 }
 
 fn run_end(packets: &[Packet], from: usize, same: impl Fn(&Packet) -> bool) -> usize {
-    packets[from..].iter().position(|packet| !same(packet)).map_or(packets.len(), |length| from + length)
+    packets[from..]
+        .iter()
+        .position(|packet| !same(packet))
+        .map_or(packets.len(), |length| from + length)
 }
 
 /// Row number of an order word.
@@ -166,7 +176,10 @@ impl Sources {
             differ |= self.scratch.first().is_some_and(|first| first.0 != key);
             self.scratch.push((key, u32::try_from(from + at).unwrap_or(u32::MAX)));
         }
-        let source = Source { place, tool: evidence.verdict(world.marks) };
+        let source = Source {
+            place,
+            tool: evidence.verdict(world.marks),
+        };
         self.sources.push(source);
         if differ {
             self.scratch.sort_unstable();
@@ -200,7 +213,10 @@ fn book(packets: &[Packet], source: Source, group: &[(u64, u32)], ports: usize) 
     };
     for &(_, at) in group {
         let packet = &packets[at as usize];
-        row.volume.add(Volume { packets: 1, bytes: u64::from(packet.ip_len) });
+        row.volume.add(Volume {
+            packets: 1,
+            bytes: u64::from(packet.ip_len),
+        });
         row.syns += u64::from(packet.is_syn());
         row.first_us = row.first_us.min(packet.time_us);
         row.last_us = row.last_us.max(packet.time_us);
@@ -322,7 +338,10 @@ impl Counts {
             self.port = port;
         }
         let key = CountKey::new(packet, source, self.day_begin_us);
-        let one = Volume { packets: 1, bytes: u64::from(packet.ip_len) };
+        let one = Volume {
+            packets: 1,
+            bytes: u64::from(packet.ip_len),
+        };
         match &mut self.last {
             Some((last, volume)) if *last == key => volume.add(one),
             Some(_) | None => {
@@ -342,7 +361,12 @@ impl Counts {
         for (key, volume) in self.open.drain() {
             let key = CountKey(key);
             let time_us = self.day_begin_us + key.hour() * HOUR_US;
-            self.hourly.push(CountRow { time_us, dst_port: self.port, key, volume });
+            self.hourly.push(CountRow {
+                time_us,
+                dst_port: self.port,
+                key,
+                volume,
+            });
         }
         let rows = &mut self.hourly[from..];
         rows.sort_unstable_by_key(|row| row.key.of_day());
@@ -356,7 +380,12 @@ impl Counts {
 fn sum_up(rows: &[CountRow], key: impl Fn(CountKey) -> CountKey, time_us: i64, out: &mut Vec<CountRow>) {
     for group in rows.chunk_by(|a, b| key(a.key) == key(b.key)) {
         let Some(&head) = group.first() else { continue };
-        let mut row = CountRow { time_us, key: key(head.key), volume: Volume::default(), ..head };
+        let mut row = CountRow {
+            time_us,
+            key: key(head.key),
+            volume: Volume::default(),
+            ..head
+        };
         for part in group {
             row.volume.add(part.volume);
         }

@@ -55,7 +55,12 @@ pub struct Table {
 pub const DAY: &str = "day";
 
 const fn column(name: &'static str, kind: ColumnType, nullable: bool, meaning: &'static str) -> Column {
-    Column { name, kind, nullable, meaning }
+    Column {
+        name,
+        kind,
+        nullable,
+        meaning,
+    }
 }
 
 use ColumnType::{Address6, Bytes, Text, Time, U8, U16, U32, U64};
@@ -67,25 +72,60 @@ pub const PACKETS: Table = Table {
     columns: &[
         column("time", Time, false, "when the sensor received it, UTC, to the microsecond"),
         column("sensor", Text, false, "name of the sensor"),
-        column("src", U32, true, "source address, IPv4 as an integer (`ip(src)` shows it); null for IPv6"),
+        column(
+            "src",
+            U32,
+            true,
+            "source address, IPv4 as an integer (`ip(src)` shows it); null for IPv6",
+        ),
         column("dst", U32, true, "destination address, IPv4 as an integer; null for IPv6"),
-        column("src6", Address6, true, "source address, IPv6 as 16 bytes (`ip(src6)` shows it); null for IPv4"),
+        column(
+            "src6",
+            Address6,
+            true,
+            "source address, IPv6 as 16 bytes (`ip(src6)` shows it); null for IPv4",
+        ),
         column("dst6", Address6, true, "destination address, IPv6 as 16 bytes; null for IPv4"),
-        column("proto", U8, false, "IP protocol number of the transport header (6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6)"),
+        column(
+            "proto",
+            U8,
+            false,
+            "IP protocol number of the transport header (6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6)",
+        ),
         column("src_port", U16, true, "source port; TCP and UDP"),
         column("dst_port", U16, true, "destination port; TCP and UDP"),
         column("icmp_type", U8, true, "ICMP or ICMPv6 type"),
         column("icmp_code", U8, true, "ICMP or ICMPv6 code"),
-        column("tcp_flags", U16, true, "TCP flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, NS 256"),
+        column(
+            "tcp_flags",
+            U16,
+            true,
+            "TCP flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, NS 256",
+        ),
         column("tcp_seq", U32, true, "TCP sequence number"),
         column("tcp_window", U16, true, "TCP window as sent, not scaled"),
-        column("tcp_options", Text, true, "TCP options in order, such as `M1460,N,W8,N,N,S`; null without options"),
+        column(
+            "tcp_options",
+            Text,
+            true,
+            "TCP options in order, such as `M1460,N,W8,N,N,S`; null without options",
+        ),
         column("ip_id", U16, true, "IP identification"),
         column("ttl", U8, false, "time to live or hop limit as received"),
         column("ip_len", U32, false, "length of the whole IP packet in bytes, as its header says"),
-        column("region", Text, false, "region of the source on that day, ISO 3166-1 alpha-2; `ZZ` unknown; reserved space by its name"),
+        column(
+            "region",
+            Text,
+            false,
+            "region of the source on that day, ISO 3166-1 alpha-2; `ZZ` unknown; reserved space by its name",
+        ),
         column("asn", U32, true, "autonomous system of the source on that day; null unknown"),
-        column("mark", Text, true, "tool whose mark this one packet bears; 16-bit marks hit by chance once in 65,536 packets"),
+        column(
+            "mark",
+            Text,
+            true,
+            "tool whose mark this one packet bears; 16-bit marks hit by chance once in 65,536 packets",
+        ),
         column("tool", Text, true, "tool of the source, by the rule for several packets"),
         column("kind", Text, false, "scan, backscatter, probe, misconfiguration or other"),
         column("probe", Text, true, "service that a UDP payload asks for"),
@@ -104,7 +144,12 @@ pub const HOURLY: Table = Table {
         column("hour", Time, false, "begin of the hour, UTC"),
         column("sensor", Text, false, "name of the sensor"),
         column("proto", U8, false, "IP protocol number"),
-        column("dst_port", U16, true, "destination port; null where there is none (ICMP and others)"),
+        column(
+            "dst_port",
+            U16,
+            true,
+            "destination port; null where there is none (ICMP and others)",
+        ),
         column("region", Text, false, "region of the sources"),
         column("tool", Text, true, "tool of the sources"),
         column("mark", Text, true, "tool whose mark the packets bear"),
@@ -121,7 +166,12 @@ pub const DAILY: Table = Table {
     columns: &[
         column("sensor", Text, false, "name of the sensor"),
         column("proto", U8, false, "IP protocol number"),
-        column("dst_port", U16, true, "destination port; null where there is none (ICMP and others)"),
+        column(
+            "dst_port",
+            U16,
+            true,
+            "destination port; null where there is none (ICMP and others)",
+        ),
         column("region", Text, false, "region of the sources"),
         column("tool", Text, true, "tool of the sources"),
         column("mark", Text, true, "tool whose mark the packets bear"),
@@ -138,7 +188,12 @@ pub const PORTS: Table = Table {
     columns: &[
         column("sensor", Text, false, "name of the sensor"),
         column("proto", U8, false, "IP protocol number"),
-        column("dst_port", U16, true, "destination port; null where there is none (ICMP and others)"),
+        column(
+            "dst_port",
+            U16,
+            true,
+            "destination port; null where there is none (ICMP and others)",
+        ),
         column("packets", U64, false, "number of packets"),
         column("bytes", U64, false, "sum of their IP lengths, bytes"),
     ],
@@ -160,7 +215,12 @@ pub const SOURCES: Table = Table {
         column("packets", U64, false, "number of packets"),
         column("bytes", U64, false, "sum of their IP lengths, bytes"),
         column("syns", U64, false, "of them TCP SYN without ACK"),
-        column("ports", U32, false, "distinct (protocol, destination port); exact once the day is compacted, before that for each arriving file alone"),
+        column(
+            "ports",
+            U32,
+            false,
+            "distinct (protocol, destination port); exact once the day is compacted, before that for each arriving file alone",
+        ),
         column("first", Time, false, "first packet of the row"),
         column("last", Time, false, "last packet of the row"),
     ],
@@ -173,13 +233,23 @@ pub const SENSORS: Table = Table {
     columns: &[
         column("hour", Time, false, "begin of the hour, UTC"),
         column("sensor", Text, false, "name of the sensor"),
-        column("up_slots", U16, false, "bit n: something was seen in the n-th five minutes of the hour; unite with bit_or, `slot_secs` gives seconds"),
+        column(
+            "up_slots",
+            U16,
+            false,
+            "bit n: something was seen in the n-th five minutes of the hour; unite with bit_or, `slot_secs` gives seconds",
+        ),
         column("seen", U64, false, "frames read"),
         column("kept", U64, false, "of them packets stored"),
         column("unreadable", U64, false, "of them without a readable IP header, so not stored"),
         column("dropped_kernel", U64, true, "frames the kernel dropped, where the capture says so"),
         column("dropped_spool", U64, true, "packets the sensor's spool had to drop, where known"),
-        column("clock_skew_us", U64, true, "sensor clock less centre clock, absolute, microseconds, where known"),
+        column(
+            "clock_skew_us",
+            U64,
+            true,
+            "sensor clock less centre clock, absolute, microseconds, where known",
+        ),
     ],
 };
 
@@ -213,7 +283,11 @@ impl Column {
             Address6 => (Physical::FIXED_LEN_BYTE_ARRAY, None, 16),
             Bytes => (Physical::BYTE_ARRAY, None, -1),
         };
-        let repetition = if self.nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+        let repetition = if self.nullable {
+            Repetition::OPTIONAL
+        } else {
+            Repetition::REQUIRED
+        };
         Type::primitive_type_builder(self.name, physical)
             .with_repetition(repetition)
             .with_logical_type(logical)
@@ -254,10 +328,18 @@ pub fn reference() -> String {
          a sub-folder a day: `TABLE/day=2022-04-01/*.parquet`; `day` (DATE, UTC) is a column of each.\n",
     );
     for table in TABLES {
-        text.push_str(&format!("\n## {}\n\nOne row is {}.\n\n| column | type | null | meaning |\n|---|---|---|---|\n", table.name, table.row));
+        text.push_str(&format!(
+            "\n## {}\n\nOne row is {}.\n\n| column | type | null | meaning |\n|---|---|---|---|\n",
+            table.name, table.row
+        ));
         for column in table.columns {
             let null = if column.nullable { "yes" } else { "" };
-            text.push_str(&format!("| `{}` | {} | {null} | {} |\n", column.name, type_name(column.kind), column.meaning));
+            text.push_str(&format!(
+                "| `{}` | {} | {null} | {} |\n",
+                column.name,
+                type_name(column.kind),
+                column.meaning
+            ));
         }
     }
     text

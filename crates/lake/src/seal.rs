@@ -34,10 +34,30 @@ pub struct Sealer {
 }
 
 impl Sealer {
+    /// For packets as they arrive.
+    ///
     /// # Errors
     /// When a compressor cannot be made.
     pub fn new() -> Result<Sealer> {
-        Ok(Sealer { writers: Writers::new()?, order: Vec::new(), scratch: Vec::new(), sources: Sources::default(), counts: Counts::default() })
+        Ok(Sealer::of(Writers::new(false)?))
+    }
+
+    /// For whole days, whose files are there to stay: they get bloom filters.
+    ///
+    /// # Errors
+    /// When a compressor cannot be made.
+    pub fn for_days() -> Result<Sealer> {
+        Ok(Sealer::of(Writers::new(true)?))
+    }
+
+    fn of(writers: Writers) -> Sealer {
+        Sealer {
+            writers,
+            order: Vec::new(),
+            scratch: Vec::new(),
+            sources: Sources::default(),
+            counts: Counts::default(),
+        }
     }
 
     /// The files of all tables for a segment, days in order.
@@ -60,7 +80,12 @@ impl Sealer {
         }
         for (day, rows) in seen {
             let bytes = self.writers.sensors(segment, &rows)?;
-            files.push(TableFile { table: &schema::SENSORS, day, rows: rows.len() as u64, bytes });
+            files.push(TableFile {
+                table: &schema::SENSORS,
+                day,
+                rows: rows.len() as u64,
+                bytes,
+            });
         }
         Ok(files)
     }
@@ -79,17 +104,44 @@ impl Sealer {
         sort::by_key17(&mut self.order, &mut self.scratch);
         self.counts.begin(day);
         let counts = &mut self.counts;
-        let bytes = self.writers.packets(segment, world, &self.sources, &self.order, |packet, source| counts.observe(packet, source))?;
+        let bytes = self.writers.packets(segment, world, &self.sources, &self.order, |packet, source| {
+            counts.observe(packet, source)
+        })?;
         self.counts.close_port();
-        files.push(TableFile { table: &schema::PACKETS, day, rows, bytes });
+        files.push(TableFile {
+            table: &schema::PACKETS,
+            day,
+            rows,
+            bytes,
+        });
         let bytes = self.writers.hourly(segment, world, &self.counts.hourly)?;
-        files.push(TableFile { table: &schema::HOURLY, day, rows: self.counts.hourly.len() as u64, bytes });
+        files.push(TableFile {
+            table: &schema::HOURLY,
+            day,
+            rows: self.counts.hourly.len() as u64,
+            bytes,
+        });
         let bytes = self.writers.daily(segment, world, &self.counts.daily)?;
-        files.push(TableFile { table: &schema::DAILY, day, rows: self.counts.daily.len() as u64, bytes });
+        files.push(TableFile {
+            table: &schema::DAILY,
+            day,
+            rows: self.counts.daily.len() as u64,
+            bytes,
+        });
         let bytes = self.writers.ports(segment, &self.counts.ports)?;
-        files.push(TableFile { table: &schema::PORTS, day, rows: self.counts.ports.len() as u64, bytes });
+        files.push(TableFile {
+            table: &schema::PORTS,
+            day,
+            rows: self.counts.ports.len() as u64,
+            bytes,
+        });
         let bytes = self.writers.sources(segment, world, &self.sources)?;
-        files.push(TableFile { table: &schema::SOURCES, day, rows: self.sources.rows.len() as u64, bytes });
+        files.push(TableFile {
+            table: &schema::SOURCES,
+            day,
+            rows: self.sources.rows.len() as u64,
+            bytes,
+        });
         Ok(())
     }
 }
@@ -102,14 +154,22 @@ enum Rows {
 
 fn rows_by_day(segment: &Segment) -> BTreeMap<i64, Rows> {
     let mut days: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-    let Some(first) = segment.rows.first() else { return BTreeMap::new() };
+    let Some(first) = segment.rows.first() else {
+        return BTreeMap::new();
+    };
     let day = first.time_us.div_euclid(DAY_US);
     let begin_us = day * DAY_US;
-    if segment.rows.iter().all(|packet| (0..DAY_US).contains(&packet.time_us.wrapping_sub(begin_us))) {
+    if segment
+        .rows
+        .iter()
+        .all(|packet| (0..DAY_US).contains(&packet.time_us.wrapping_sub(begin_us)))
+    {
         return BTreeMap::from([(day, Rows::All)]);
     }
     for (row, packet) in segment.rows.iter().enumerate() {
-        days.entry(packet.time_us.div_euclid(DAY_US)).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
+        days.entry(packet.time_us.div_euclid(DAY_US))
+            .or_default()
+            .push(u32::try_from(row).unwrap_or(u32::MAX));
     }
     days.into_iter().map(|(day, rows)| (day, Rows::Some(rows))).collect()
 }

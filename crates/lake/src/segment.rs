@@ -242,7 +242,13 @@ impl OpenPiece {
         let slot = &mut self.slot;
         if !slot.open || slot.sensor != sensor || !(0..SLOT_US).contains(&time_us.wrapping_sub(slot.begin_us)) {
             self.close_slot();
-            self.slot = OpenSlot { begin_us: time_us.div_euclid(SLOT_US) * SLOT_US, sensor, open: true, seen: 0, kept: 0 };
+            self.slot = OpenSlot {
+                begin_us: time_us.div_euclid(SLOT_US) * SLOT_US,
+                sensor,
+                open: true,
+                seen: 0,
+                kept: 0,
+            };
             if self.days.is_empty() || !(0..DAY_US).contains(&time_us.wrapping_sub(self.day_begin_us)) {
                 let day = time_us.div_euclid(DAY_US);
                 self.day_begin_us = day * DAY_US;

@@ -14,10 +14,18 @@ use crate::segment::{Seen, Segment};
 /// Adds a file's rows to `united`, numbering sensors in `segment`; false when a row holds what uniting would lose.
 pub(crate) fn unite(path: &Path, segment: &mut Segment, united: &mut BTreeMap<(i64, u16), Seen>) -> Result<bool> {
     let file = File::open(path).map_err(io("open", path))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build).map_err(parquet("read"))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(ParquetRecordBatchReaderBuilder::build)
+        .map_err(parquet("read"))?;
     for batch in reader {
-        let batch = batch.map_err(|source| Error::Arrow { action: "read the table of sensors", source })?;
-        let damaged = || Error::Damaged { path: path.to_owned(), reason: "its columns are not those of the table sensors".to_owned() };
+        let batch = batch.map_err(|source| Error::Arrow {
+            action: "read the table of sensors",
+            source,
+        })?;
+        let damaged = || Error::Damaged {
+            path: path.to_owned(),
+            reason: "its columns are not those of the table sensors".to_owned(),
+        };
         let column = |name: &str| batch.column_by_name(name).ok_or_else(damaged);
         for name in ["dropped_kernel", "dropped_spool", "clock_skew_us"] {
             let column = column(name)?;

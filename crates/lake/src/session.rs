@@ -103,7 +103,9 @@ impl Session {
         if threads > 0 {
             options.execution.target_partitions = threads;
         }
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes))).build_arc()?;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
+            .build_arc()?;
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context);
         for table in schema::TABLES {
@@ -118,7 +120,9 @@ impl Session {
     /// When the text is not a query, or names what is not there.
     pub async fn ask(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Answer> {
         let frame = self.frame(sql, parameters).await?;
-        Ok(Answer { stream: frame.execute_stream().await? })
+        Ok(Answer {
+            stream: frame.execute_stream().await?,
+        })
     }
 
     /// The plan of a query as text; `analyze` runs it and adds what each step did.
@@ -129,16 +133,25 @@ impl Session {
         let frame = self.frame(sql, &[]).await?.explain(false, analyze)?;
         let batches = frame.collect().await?;
         let text = arrow::util::pretty::pretty_format_batches(&batches);
-        text.map(|text| text.to_string()).map_err(|source| Error::Arrow { action: "show the plan", source })
+        text.map(|text| text.to_string()).map_err(|source| Error::Arrow {
+            action: "show the plan",
+            source,
+        })
     }
 
     async fn frame(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<DataFrame> {
-        let only_questions = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let only_questions = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         let frame = self.context.sql_with_options(sql, only_questions).await?;
         if parameters.is_empty() {
             return Ok(frame);
         }
-        let values: HashMap<String, ScalarValue> = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+        let values: HashMap<String, ScalarValue> = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+            .collect();
         Ok(frame.with_param_values(ParamValues::from(values))?)
     }
 }
@@ -151,7 +164,9 @@ fn listing(lake: &Lake, table: &Table, context: &SessionContext) -> Result<Listi
     let options = ListingOptions::new(Arc::new(format))
         .with_file_extension(".parquet")
         .with_table_partition_cols(vec![(schema::DAY.to_owned(), DataType::Date32)]);
-    let config = ListingTableConfig::new(url).with_listing_options(options).with_schema(view_types(&table.arrow()));
+    let config = ListingTableConfig::new(url)
+        .with_listing_options(options)
+        .with_schema(view_types(&table.arrow()));
     Ok(ListingTable::try_new(config)?)
 }
 

@@ -69,7 +69,12 @@ impl Store {
         }
         let mut parents: BTreeSet<PathBuf> = BTreeSet::new();
         for folder in &folders {
-            parents.extend(folder.ancestors().take_while(|ancestor| ancestor.starts_with(&self.root)).map(Path::to_owned));
+            parents.extend(
+                folder
+                    .ancestors()
+                    .take_while(|ancestor| ancestor.starts_with(&self.root))
+                    .map(Path::to_owned),
+            );
         }
         parents.iter().try_for_each(|folder| sync_folder(folder))
     }
@@ -191,7 +196,10 @@ impl Store {
                 Ok(Some(Lock(file)))
             }
             Err(Error::Io { source, .. })
-                if matches!(source.kind(), std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) =>
+                if matches!(
+                    source.kind(),
+                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                ) =>
             {
                 Ok(None)
             }
@@ -204,7 +212,13 @@ impl Store {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(io("create the folder", folder))?;
         }
-        let file = File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(io("open", &path))?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(io("open", &path))?;
         Ok((file, path))
     }
 }
@@ -217,5 +231,7 @@ fn partial(path: &Path) -> PathBuf {
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|file| file.sync_all()).map_err(io("force to disk", folder))
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(io("force to disk", folder))
 }

@@ -26,11 +26,13 @@ pub struct Writers {
 }
 
 impl Writers {
+    /// `with_bloom`: sources get bloom filters, for files that are there to stay.
+    ///
     /// # Errors
     /// When a compressor cannot be made.
-    pub fn new() -> Result<Writers> {
+    pub fn new(with_bloom: bool) -> Result<Writers> {
         Ok(Writers {
-            packets: PacketsWriter::new()?,
+            packets: PacketsWriter::new(with_bloom)?,
             hourly: Encoder::new(&schema::HOURLY)?,
             daily: Encoder::new(&schema::DAILY)?,
             ports: Encoder::new(&schema::PORTS)?,
@@ -43,7 +45,14 @@ impl Writers {
     ///
     /// # Errors
     /// When a page cannot be written.
-    pub fn packets(&mut self, segment: &Segment, world: World<'_>, sources: &Sources, order: &[u64], observe: impl FnMut(&Packet, &Source)) -> Result<Vec<u8>> {
+    pub fn packets(
+        &mut self,
+        segment: &Segment,
+        world: World<'_>,
+        sources: &Sources,
+        order: &[u64],
+        observe: impl FnMut(&Packet, &Source),
+    ) -> Result<Vec<u8>> {
         self.packets.file(segment, world, sources, order, observe)
     }
 
@@ -78,7 +87,10 @@ impl Writers {
     /// # Errors
     /// When a page cannot be written.
     pub fn sources(&mut self, segment: &Segment, world: World<'_>, sources: &Sources) -> Result<Vec<u8>> {
-        let groups = sources.rows.chunks(ROW_GROUP_ROWS).map(|rows| sources_group(&mut self.sources, segment, world, &sources.packets, rows));
+        let groups = sources
+            .rows
+            .chunks(ROW_GROUP_ROWS)
+            .map(|rows| sources_group(&mut self.sources, segment, world, &sources.packets, rows));
         let groups = groups.collect::<Result<Vec<_>>>()?;
         self.sources.file(groups)
     }
@@ -88,7 +100,9 @@ impl Writers {
     /// # Errors
     /// When a page cannot be written.
     pub fn sensors(&mut self, segment: &Segment, rows: &[SeenRow]) -> Result<Vec<u8>> {
-        let groups = rows.chunks(ROW_GROUP_ROWS).map(|rows| sensors_group(&mut self.sensors, segment, rows));
+        let groups = rows
+            .chunks(ROW_GROUP_ROWS)
+            .map(|rows| sensors_group(&mut self.sensors, segment, rows));
         let groups = groups.collect::<Result<Vec<_>>>()?;
         self.sensors.file(groups)
     }
@@ -97,6 +111,7 @@ impl Writers {
 /// The columns of `packets` in the making.
 struct PacketsWriter {
     encoder: Encoder,
+    with_bloom: bool,
     time: Vec<i64>,
     sensor: Coded,
     src: Dense<u32>,
@@ -131,9 +146,10 @@ struct PacketsWriter {
 }
 
 impl PacketsWriter {
-    fn new() -> Result<PacketsWriter> {
+    fn new(with_bloom: bool) -> Result<PacketsWriter> {
         Ok(PacketsWriter {
             encoder: Encoder::new(&schema::PACKETS)?,
+            with_bloom,
             time: Vec::new(),
             sensor: Coded::default(),
             src: Dense::default(),
@@ -168,7 +184,14 @@ impl PacketsWriter {
         })
     }
 
-    fn file(&mut self, segment: &Segment, world: World<'_>, sources: &Sources, order: &[u64], mut observe: impl FnMut(&Packet, &Source)) -> Result<Vec<u8>> {
+    fn file(
+        &mut self,
+        segment: &Segment,
+        world: World<'_>,
+        sources: &Sources,
+        order: &[u64],
+        mut observe: impl FnMut(&Packet, &Source),
+    ) -> Result<Vec<u8>> {
         let mut groups = Vec::new();
         for group in order.chunks(ROW_GROUP_ROWS) {
             self.clear();
@@ -176,7 +199,8 @@ impl PacketsWriter {
                 self.block.clear();
                 self.block.extend(block.iter().map(|&word| sources.packets[row_of(word) as usize]));
                 self.block_sources.clear();
-                self.block_sources.extend(self.block.iter().map(|packet| sources.sources[packet.source_at as usize]));
+                self.block_sources
+                    .extend(self.block.iter().map(|packet| sources.sources[packet.source_at as usize]));
                 for (packet, source) in self.block.iter().zip(&self.block_sources) {
                     observe(packet, source);
                 }
@@ -190,15 +214,33 @@ impl PacketsWriter {
     fn clear(&mut self) {
         self.time.clear();
         for coded in [
-            &mut self.sensor, &mut self.proto, &mut self.dst_port, &mut self.icmp_type, &mut self.icmp_code, &mut self.tcp_flags,
-            &mut self.tcp_window, &mut self.tcp_options, &mut self.ttl, &mut self.region, &mut self.mark, &mut self.tool,
-            &mut self.kind, &mut self.probe, &mut self.scanner,
+            &mut self.sensor,
+            &mut self.proto,
+            &mut self.dst_port,
+            &mut self.icmp_type,
+            &mut self.icmp_code,
+            &mut self.tcp_flags,
+            &mut self.tcp_window,
+            &mut self.tcp_options,
+            &mut self.ttl,
+            &mut self.region,
+            &mut self.mark,
+            &mut self.tool,
+            &mut self.kind,
+            &mut self.probe,
+            &mut self.scanner,
         ] {
             coded.clear();
         }
         for dense in [
-            &mut self.src, &mut self.dst, &mut self.src_port, &mut self.tcp_seq, &mut self.ip_id, &mut self.ip_len,
-            &mut self.asn, &mut self.victim,
+            &mut self.src,
+            &mut self.dst,
+            &mut self.src_port,
+            &mut self.tcp_seq,
+            &mut self.ip_id,
+            &mut self.ip_len,
+            &mut self.asn,
+            &mut self.victim,
         ] {
             dense.clear();
         }
@@ -223,27 +265,39 @@ impl PacketsWriter {
         self.src6.extend(block, wide, |packet| segment.wides[packet.wide_at as usize].src6);
         self.dst6.extend(block, wide, |packet| segment.wides[packet.wide_at as usize].dst6);
         self.proto.extend(block, always, |packet| u16::from(packet.proto));
-        self.src_port.extend(block, has(Present::PORTS), |packet| u32::from(packet.src_port));
+        self.src_port
+            .extend(block, has(Present::PORTS), |packet| u32::from(packet.src_port));
         self.dst_port.extend(block, has(Present::PORTS), |packet| packet.dst_port);
-        self.icmp_type.extend(block, has(Present::ICMP), |packet| u16::from(packet.icmp_type));
-        self.icmp_code.extend(block, has(Present::ICMP), |packet| u16::from(packet.icmp_code));
+        self.icmp_type
+            .extend(block, has(Present::ICMP), |packet| u16::from(packet.icmp_type));
+        self.icmp_code
+            .extend(block, has(Present::ICMP), |packet| u16::from(packet.icmp_code));
         self.tcp_flags.extend(block, has(Present::TCP), |packet| packet.tcp_flags);
         self.tcp_seq.extend(block, has(Present::TCP), |packet| packet.tcp_seq);
         self.tcp_window.extend(block, has(Present::TCP), |packet| packet.tcp_window);
-        self.tcp_options.extend(block, |packet| packet.options_at != 0, |packet| packet.options_at);
+        self.tcp_options
+            .extend(block, |packet| packet.options_at != 0, |packet| packet.options_at);
         self.ip_id.extend(block, has(Present::IP_ID), |packet| u32::from(packet.ip_id));
         self.ttl.extend(block, always, |packet| u16::from(packet.ttl));
         self.ip_len.extend(block, always, |packet| packet.ip_len);
         self.region.extend(sources, |_| true, |source| source.place.region);
         self.asn.extend(sources, |source| source.place.asn != 0, |source| source.place.asn);
         self.mark.extend(block, |packet| packet.mark != 0, |packet| u16::from(packet.mark));
-        self.tool.extend(sources, |source| source.tool != 0, |source| u16::from(source.tool));
+        self.tool
+            .extend(sources, |source| source.tool != 0, |source| u16::from(source.tool));
         self.kind.extend(block, always, |packet| packet.kind as u16);
-        self.probe.extend(block, |packet| packet.probe != 0, |packet| u16::from(packet.probe));
-        self.scanner.extend(sources, |source| source.place.scanner != 0, |source| source.place.scanner);
-        self.victim.extend(block, |packet| packet.present.has(Present::VICTIM) && narrow(packet), |packet| packet.victim);
+        self.probe
+            .extend(block, |packet| packet.probe != 0, |packet| u16::from(packet.probe));
+        self.scanner
+            .extend(sources, |source| source.place.scanner != 0, |source| source.place.scanner);
+        self.victim.extend(
+            block,
+            |packet| packet.present.has(Present::VICTIM) && narrow(packet),
+            |packet| packet.victim,
+        );
         let wide_victim = has(Present(Present::VICTIM.0 | Present::WIDE.0));
-        self.victim6.extend(block, wide_victim, |packet| segment.wides[packet.wide_at as usize].victim6);
+        self.victim6
+            .extend(block, wide_victim, |packet| segment.wides[packet.wide_at as usize].victim6);
         self.payload.extend(block, |packet| packet.payload_len != 0, |_| ());
         for packet in block.iter().filter(|packet| packet.payload_len != 0) {
             put_bytes(segment.payload(packet), &mut self.payload_plain);
@@ -255,10 +309,16 @@ impl PacketsWriter {
         let encoder = &mut self.encoder;
         let region = |number: u16| world.atlas.region_name(number);
         let tool = |number: u16| world.marks.name((number & 0xff) as u8).to_owned();
+        let (src, has_src) = (&self.src.values, Some(&self.src.validity));
+        let src = if self.with_bloom {
+            encoder.numbers_with_bloom(2, src, has_src, Layout::Split)?
+        } else {
+            encoder.numbers(2, src, has_src, Layout::Split)?
+        };
         Ok(vec![
             encoder.numbers(0, &self.time, None, Layout::Split)?,
             texts(encoder, 1, &self.sensor, |number| segment.sensor_name(number))?,
-            encoder.numbers(2, &self.src.values, Some(&self.src.validity), Layout::Split)?,
+            src,
             encoder.numbers(3, &self.dst.values, Some(&self.dst.validity), Layout::Split)?,
             addresses(encoder, 4, &self.src6)?,
             addresses(encoder, 5, &self.dst6)?,
@@ -316,7 +376,10 @@ fn addresses(encoder: &mut Encoder, column: usize, dense: &Dense<[u8; 16]>) -> R
 
 /// Codes one column of rows that are looked at one by one (the roll-ups: off the hot path).
 fn column<T>(rows: &[T], value: impl Fn(&T) -> Option<u16>) -> Coded {
-    let mut coded = Coded { book: CodeBook::default(), ..Coded::default() };
+    let mut coded = Coded {
+        book: CodeBook::default(),
+        ..Coded::default()
+    };
     for row in rows {
         coded.push(value(row));
     }
@@ -328,7 +391,9 @@ fn some_number(number: u8) -> Option<u16> {
 }
 
 fn counts_file(encoder: &mut Encoder, segment: &Segment, world: World<'_>, rows: &[CountRow], with_hour: bool) -> Result<Vec<u8>> {
-    let groups = rows.chunks(ROW_GROUP_ROWS).map(|rows| counts_group(encoder, segment, world, rows, with_hour));
+    let groups = rows
+        .chunks(ROW_GROUP_ROWS)
+        .map(|rows| counts_group(encoder, segment, world, rows, with_hour));
     let groups = groups.collect::<Result<Vec<_>>>()?;
     encoder.file(groups)
 }
@@ -341,10 +406,14 @@ fn counts_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, rows
     }
     let at = chunks.len();
     let tool = |number: u16| world.marks.name((number & 0xff) as u8).to_owned();
-    chunks.push(texts(encoder, at, &column(rows, |row| Some(row.key.sensor())), |number| segment.sensor_name(number))?);
+    chunks.push(texts(encoder, at, &column(rows, |row| Some(row.key.sensor())), |number| {
+        segment.sensor_name(number)
+    })?);
     chunks.push(codes(encoder, at + 1, &column(rows, |row| Some(u16::from(row.key.proto()))))?);
     chunks.push(codes(encoder, at + 2, &column(rows, |row| row.dst_port))?);
-    chunks.push(texts(encoder, at + 3, &column(rows, |row| Some(row.key.region())), |number| world.atlas.region_name(number))?);
+    chunks.push(texts(encoder, at + 3, &column(rows, |row| Some(row.key.region())), |number| {
+        world.atlas.region_name(number)
+    })?);
     chunks.push(texts(encoder, at + 4, &column(rows, |row| some_number(row.key.tool())), tool)?);
     chunks.push(texts(encoder, at + 5, &column(rows, |row| some_number(row.key.mark())), tool)?);
     chunks.push(texts(encoder, at + 6, &column(rows, |row| Some(row.key.kind() as u16)), kind_name)?);
@@ -355,7 +424,9 @@ fn counts_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, rows
 
 fn ports_group(encoder: &mut Encoder, segment: &Segment, rows: &[CountRow]) -> Result<Vec<Chunk>> {
     Ok(vec![
-        texts(encoder, 0, &column(rows, |row| Some(row.key.sensor())), |number| segment.sensor_name(number))?,
+        texts(encoder, 0, &column(rows, |row| Some(row.key.sensor())), |number| {
+            segment.sensor_name(number)
+        })?,
         codes(encoder, 1, &column(rows, |row| Some(u16::from(row.key.proto()))))?,
         codes(encoder, 2, &column(rows, |row| row.dst_port))?,
         volume(encoder, 3, rows, |row| row.volume.packets)?,
@@ -383,12 +454,16 @@ fn sources_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, pac
     let last: Vec<i64> = rows.iter().map(|row| row.last_us).collect();
     let scanner = column(rows, |row| Some(row.source.place.scanner).filter(|&number| number != 0));
     Ok(vec![
-        texts(encoder, 0, &column(rows, |row| Some(row.sensor)), |number| segment.sensor_name(number))?,
+        texts(encoder, 0, &column(rows, |row| Some(row.sensor)), |number| {
+            segment.sensor_name(number)
+        })?,
         encoder.numbers(1, &src.values, Some(&src.validity), Layout::Split)?,
         addresses(encoder, 2, &src6)?,
         texts(encoder, 3, &column(rows, |row| some_number(row.source.tool)), tool)?,
         texts(encoder, 4, &column(rows, |row| Some(row.kind as u16)), kind_name)?,
-        texts(encoder, 5, &column(rows, |row| Some(row.source.place.region)), |number| world.atlas.region_name(number))?,
+        texts(encoder, 5, &column(rows, |row| Some(row.source.place.region)), |number| {
+            world.atlas.region_name(number)
+        })?,
         encoder.numbers(6, &asn.values, Some(&asn.validity), Layout::Split)?,
         texts(encoder, 7, &scanner, |number| world.atlas.scanner_name(number))?,
         volume(encoder, 8, rows, |row| row.volume.packets)?,

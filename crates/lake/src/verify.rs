@@ -106,7 +106,11 @@ impl Verified {
             }
         }
         if stored.values().sum::<u64>() != self.packets {
-            self.find(format!("the records of batches contradict themselves: {} packets in pieces, {} in files", self.packets, stored.values().sum::<u64>()));
+            self.find(format!(
+                "the records of batches contradict themselves: {} packets in pieces, {} in files",
+                self.packets,
+                stored.values().sum::<u64>()
+            ));
         }
         for (&day, &expected) in &stored {
             for table in [&schema::PACKETS, &schema::HOURLY, &schema::DAILY, &schema::PORTS, &schema::SOURCES] {
@@ -114,7 +118,11 @@ impl Verified {
                 let found = sums.get(&(day, table.name)).copied();
                 if found != Some(expected) && !gone {
                     let found = found.map_or("nothing".to_owned(), |found| format!("{found} packets"));
-                    self.find(format!("{} of {}: {found}, and {expected} packets were stored", table.name, day_text(day)));
+                    self.find(format!(
+                        "{} of {}: {found}, and {expected} packets were stored",
+                        table.name,
+                        day_text(day)
+                    ));
                 }
             }
         }
@@ -134,7 +142,10 @@ fn read(bytes: Bytes, table: &Table) -> std::result::Result<(u64, u64), String> 
     for batch in builder.with_projection(mask).build().map_err(|error| error.to_string())? {
         let batch = batch.map_err(|error| error.to_string())?;
         rows += batch.num_rows() as u64;
-        packets += match batch.column_by_name("packets").and_then(|column| column.as_primitive_opt::<UInt64Type>()) {
+        packets += match batch
+            .column_by_name("packets")
+            .and_then(|column| column.as_primitive_opt::<UInt64Type>())
+        {
             Some(counts) => counts.iter().flatten().sum(),
             None => batch.num_rows() as u64,
         };

@@ -16,9 +16,7 @@ const PASSES: usize = 50;
 /// Measurements; the fastest is the one least disturbed by other programs.
 const ROUNDS: usize = 150;
 
-const LINUX_OPTIONS: [u8; 20] = [
-    2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7,
-];
+const LINUX_OPTIONS: [u8; 20] = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
 
 /// The frames of a capture, one after another, and where each ends.
 struct Frames {
@@ -62,10 +60,7 @@ impl Frames {
 }
 
 fn v4(random: u32) -> IpHeader {
-    let addresses = Addresses::V4 {
-        src: random,
-        dst: !random,
-    };
+    let addresses = Addresses::V4 { src: random, dst: !random };
     IpHeader {
         addresses,
         ttl: 64,
@@ -125,18 +120,12 @@ fn main() -> std::io::Result<()> {
             "Ethernet, IPv4, SYN of Linux",
             Frames::new(Framing::Ethernet, |n| (v4(n), syn(n, &LINUX_OPTIONS))),
         ),
-        (
-            "Ethernet, IPv4, mixed",
-            Frames::new(Framing::Ethernet, |n| (v4(n), mixed(n))),
-        ),
+        ("Ethernet, IPv4, mixed", Frames::new(Framing::Ethernet, |n| (v4(n), mixed(n)))),
         (
             "Ethernet, IPv6, SYN of Linux",
             Frames::new(Framing::Ethernet, |n| (v6(n), syn(n, &LINUX_OPTIONS))),
         ),
-        (
-            "raw IP, IPv4, mixed",
-            Frames::new(Framing::RawIp, |n| (v4(n), mixed(n))),
-        ),
+        ("raw IP, IPv4, mixed", Frames::new(Framing::RawIp, |n| (v4(n), mixed(n)))),
     ];
     for (position, (name, frames)) in cases.iter().enumerate() {
         // Opaque, as in a reader: the link type comes from the file.

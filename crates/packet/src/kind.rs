@@ -84,11 +84,7 @@ fn tcp(packet: &Packet, payload: &[u8]) -> Kind {
 /// ICMP types by their IANA numbers; the answers are corsaro's backscatter list and RFC 8335's reply.
 fn icmp(packet: &Packet, absurd: bool) -> Kind {
     if !packet.present.has(Present::ICMP) {
-        return if absurd {
-            Kind::Misconfiguration
-        } else {
-            Kind::Other
-        };
+        return if absurd { Kind::Misconfiguration } else { Kind::Other };
     }
     match packet.icmp_type {
         // Routers in private space answer too, so an absurd source does not matter here.
@@ -105,11 +101,7 @@ fn icmp(packet: &Packet, absurd: bool) -> Kind {
 /// ICMPv6 types by their IANA numbers.
 fn icmp6(packet: &Packet, absurd: bool) -> Kind {
     if !packet.present.has(Present::ICMP) {
-        return if absurd {
-            Kind::Misconfiguration
-        } else {
-            Kind::Other
-        };
+        return if absurd { Kind::Misconfiguration } else { Kind::Other };
     }
     match packet.icmp_type {
         // Errors, echo reply, node information reply, extended echo reply.

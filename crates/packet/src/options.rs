@@ -45,10 +45,7 @@ fn next(options: &[u8]) -> Option<(Piece, &[u8])> {
         1 => return Some((Piece::NoOperation, after_kind)),
         _ => {}
     }
-    let whole = after_kind
-        .first()
-        .map(|len| usize::from(*len))
-        .filter(|len| *len >= 2);
+    let whole = after_kind.first().map(|len| usize::from(*len)).filter(|len| *len >= 2);
     let Some((option, rest)) = whole.and_then(|len| options.split_at_checked(len)) else {
         return Some((Piece::Malformed, &[]));
     };
@@ -160,11 +157,7 @@ fn counting(options: &[u8]) -> Words {
             Piece::SegmentSize(_) => 4,
             Piece::WindowScale(_) => 3,
             Piece::NoOperation | Piece::End => 1,
-            Piece::SackPermitted
-            | Piece::Sack
-            | Piece::Timestamps
-            | Piece::Unknown(_)
-            | Piece::Malformed => 2,
+            Piece::SackPermitted | Piece::Sack | Piece::Timestamps | Piece::Unknown(_) | Piece::Malformed => 2,
         };
         let from = options.len() - rest.len();
         if let Some(counted) = bytes.get_mut(from..(from + counts).min(options.len())) {
@@ -208,9 +201,7 @@ const CACHE_BITS: u32 = 7;
 #[inline]
 fn slot(options: &[u8]) -> usize {
     let ends = match (options.first_chunk::<4>(), options.last_chunk::<4>()) {
-        (Some(first), Some(last)) => {
-            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
-        }
+        (Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)),
         (None, _) | (_, None) => 0,
     };
     // The golden ratio as a 64-bit fraction, after Knuth; the high bits depend on every bit.
@@ -277,10 +268,7 @@ impl Interner {
         if let (Some(entry), Ok(len)) = (self.cache.get_mut(slot), u8::try_from(options.len())) {
             let mask = counting(options);
             let mut counted = *bytes;
-            counted
-                .iter_mut()
-                .zip(&mask)
-                .for_each(|(word, mask)| *word &= mask);
+            counted.iter_mut().zip(&mask).for_each(|(word, mask)| *word &= mask);
             *entry = Remembered {
                 mask,
                 bytes: counted,
@@ -309,10 +297,7 @@ impl Interner {
             return Interner::SHARED;
         }
         let mut text = String::new();
-        signature(
-            options.get(..OPTIONS_MAX_BYTES).unwrap_or(options),
-            &mut text,
-        );
+        signature(options.get(..OPTIONS_MAX_BYTES).unwrap_or(options), &mut text);
         self.signatures.push(text.into());
         self.numbers.insert(key, next);
         next
@@ -321,17 +306,12 @@ impl Interner {
     /// The signature of a number; empty for 0 and for numbers never given.
     #[must_use]
     pub fn signature(&self, number: u16) -> &str {
-        self.signatures
-            .get(usize::from(number))
-            .map_or("", |text| text)
+        self.signatures.get(usize::from(number)).map_or("", |text| text)
     }
 
     /// How many numbers are in use, 0 among them: all are below this.
     #[must_use]
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "never empty: the number 0 is always in use"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "never empty: the number 0 is always in use")]
     pub fn len(&self) -> usize {
         self.signatures.len()
     }
@@ -349,9 +329,7 @@ mod tests {
     use super::*;
 
     /// Linux's SYN: segment size, SACK permitted, timestamps, no operation, window scale.
-    const LINUX: &[u8] = &[
-        2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7,
-    ];
+    const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7];
 
     fn text(options: &[u8]) -> String {
         let mut text = String::new();
@@ -361,8 +339,7 @@ mod tests {
 
     #[test]
     fn signatures() {
-        let check =
-            |options: &[u8], expected: &str| assert_eq!(text(options), expected, "{options:02x?}");
+        let check = |options: &[u8], expected: &str| assert_eq!(text(options), expected, "{options:02x?}");
         check(&[], "");
         check(&[2, 4, 5, 180], "M1460");
         check(&[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2], "M1460,N,W8,N,N,S");
@@ -370,10 +347,7 @@ mod tests {
         check(&[1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2], "N,N,K");
         check(&[2, 4, 0, 0, 0, 0xff, 0xff, 0xff], "M0,E");
         check(&[34, 2, 254, 4, 1, 2], "?34,?254");
-        check(
-            &[2, 3, 1, 3, 2, 4, 3, 0, 8, 4, 1, 2, 5, 2],
-            "?2,?3,?4,?8,?5",
-        );
+        check(&[2, 3, 1, 3, 2, 4, 3, 0, 8, 4, 1, 2, 5, 2], "?2,?3,?4,?8,?5");
         check(&[1, 2], "N,!");
         check(&[1, 2, 0, 4], "N,!");
         check(&[2, 1, 1, 1], "!");
@@ -384,10 +358,7 @@ mod tests {
     #[test]
     fn numbers_follow_signatures() {
         let mut interner = Interner::new();
-        assert_eq!(
-            (interner.intern(&[]), interner.len(), interner.signature(0)),
-            (0, 1, "")
-        );
+        assert_eq!((interner.intern(&[]), interner.len(), interner.signature(0)), (0, 1, ""));
         assert_eq!(interner.intern(LINUX), 1);
         let mut later = LINUX.to_vec();
         later[8..16].fill(0xee);
@@ -395,15 +366,8 @@ mod tests {
         assert_eq!(interner.intern(&[2, 4, 5, 180]), 2);
         assert_eq!(interner.intern(&[2, 4, 5, 181]), 3);
         assert_eq!(interner.intern(&[2, 4, 5, 180, 0, 0, 0, 0]), 4);
-        assert_eq!(
-            interner.intern(&[2, 4, 5, 180, 0, 9, 9, 9]),
-            4,
-            "padding does not count"
-        );
-        assert_eq!(
-            (interner.signature(1), interner.signature(4)),
-            ("M1460,S,T,N,W7", "M1460,E")
-        );
+        assert_eq!(interner.intern(&[2, 4, 5, 180, 0, 9, 9, 9]), 4, "padding does not count");
+        assert_eq!((interner.signature(1), interner.signature(4)), ("M1460,S,T,N,W7", "M1460,E"));
         assert_eq!((interner.signature(9), interner.len()), ("", 5));
         interner.clear();
         assert_eq!((interner.intern(&[2, 4, 5, 181]), interner.len()), (1, 2));
@@ -416,16 +380,10 @@ mod tests {
         let mut keys = HashMap::new();
         let mut texts = HashMap::new();
         for number in 0..12_usize.pow(5) {
-            let options: Vec<u8> = (0..5)
-                .map(|place| alphabet[number / 12_usize.pow(place) % 12])
-                .collect();
+            let options: Vec<u8> = (0..5).map(|place| alphabet[number / 12_usize.pow(place) % 12]).collect();
             for len in 1..=5 {
                 let (key, text) = (Key::new(&options[..len]), text(&options[..len]));
-                assert_eq!(
-                    *keys.entry(key).or_insert_with(|| text.clone()),
-                    text,
-                    "{options:?}"
-                );
+                assert_eq!(*keys.entry(key).or_insert_with(|| text.clone()), text, "{options:?}");
                 assert_eq!(*texts.entry(text).or_insert(key), key, "{options:?}");
             }
         }
@@ -441,28 +399,7 @@ mod tests {
             let [a, b, c, d] = state.to_be_bytes();
             let mut options = match a % 8 {
                 0 => vec![2, 4, 5, b % 4],
-                1 => vec![
-                    2,
-                    4,
-                    5,
-                    180,
-                    4,
-                    2,
-                    8,
-                    10,
-                    b,
-                    c,
-                    d,
-                    4,
-                    5,
-                    6,
-                    7,
-                    8,
-                    1,
-                    3,
-                    3,
-                    b % 4,
-                ],
+                1 => vec![2, 4, 5, 180, 4, 2, 8, 10, b, c, d, 4, 5, 6, 7, 8, 1, 3, 3, b % 4],
                 2 => vec![1, 1, 8, 10, b, c, d, 4, 5, 6, c, d],
                 3 => vec![1, 1, 5, 18, b, c, d, 4, 5, 6, c, d, 1, 2, 3, 4, 5, 6, 7, 8],
                 4 => vec![2, 4, 5, 180, 1, 0, b, c],

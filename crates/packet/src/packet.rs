@@ -55,8 +55,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 5] =
-        [Kind::Scan, Kind::Backscatter, Kind::Probe, Kind::Misconfiguration, Kind::Other];
+    pub const ALL: [Kind; 5] = [Kind::Scan, Kind::Backscatter, Kind::Probe, Kind::Misconfiguration, Kind::Other];
 
     /// The name in the lake.
     #[must_use]

@@ -32,19 +32,14 @@ pub fn probe(packet: &Packet, payload: &[u8]) -> u8 {
         return 0;
     }
     let at_port = request::at_port(packet.dst_port, payload);
-    if at_port == 0 {
-        request::anywhere(payload)
-    } else {
-        at_port
-    }
+    if at_port == 0 { request::anywhere(payload) } else { at_port }
 }
 
 /// The name of a probe number; empty for 0 and for numbers nobody defined.
 #[must_use]
 pub fn name(probe: u8) -> &'static str {
     let at = usize::from(probe).checked_sub(1);
-    at.and_then(|at| PROBES.get(at))
-        .map_or("", |probe| probe.name)
+    at.and_then(|at| PROBES.get(at)).map_or("", |probe| probe.name)
 }
 
 /// The number of a name, at compile time: a name that is not in the table does not compile.
@@ -52,10 +47,7 @@ const fn number(name: &str) -> u8 {
     let mut at = 0;
     while at < PROBES.len() {
         if same(PROBES[at].name.as_bytes(), name.as_bytes()) {
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "the table is shorter than 255, asserted below"
-            )]
+            #[allow(clippy::cast_possible_truncation, reason = "the table is shorter than 255, asserted below")]
             return at as u8 + 1;
         }
         at += 1;

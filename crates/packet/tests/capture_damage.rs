@@ -11,11 +11,7 @@ use hirundo_packet::capture::CaptureError;
 
 /// The formats that the cuts and flips are made to.
 fn samples() -> Vec<Vec<u8>> {
-    vec![
-        pcap(LITTLE, MICROSECONDS, 12),
-        pcap(BIG, NANOSECONDS, 12),
-        pcapng(),
-    ]
+    vec![pcap(LITTLE, MICROSECONDS, 12), pcap(BIG, NANOSECONDS, 12), pcapng()]
 }
 
 #[test]
@@ -39,10 +35,7 @@ fn cut_at_every_byte_gives_the_packets_before() {
             }
         }
         // Without an error only between two records or blocks.
-        assert!(
-            clean >= 11 && clean <= whole.frames.len() + 8,
-            "{clean} clean cuts"
-        );
+        assert!(clean >= 11 && clean <= whole.frames.len() + 8, "{clean} clean cuts");
     }
 }
 
@@ -79,12 +72,7 @@ type Compress = fn(&[u8]) -> Vec<u8>;
 
 /// Every way to compress, by name as the format shows it.
 fn compressions() -> [(&'static str, Compress); 4] {
-    [
-        ("gzip", gzip),
-        ("zstd", zstd_frame),
-        ("xz", xz),
-        ("lz4", lz4),
-    ]
+    [("gzip", gzip), ("zstd", zstd_frame), ("xz", xz), ("lz4", lz4)]
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -134,24 +122,12 @@ fn every_compression_gives_the_same_frames_and_digest() {
             for (what, compressed) in [("whole", whole), ("parts", parts)] {
                 for step in [1, 13, usize::MAX] {
                     let bytes = io::Cursor::new(compressed.clone());
-                    let reading = read_all(Trickle {
-                        bytes,
-                        step,
-                        calls: 0,
-                    })
-                    .unwrap_or_else(|error| panic!("{name} {what} {step}: {error:?}"));
-                    assert!(
-                        reading.error.is_none(),
-                        "{name} {what} {step}: {:?}",
-                        reading.error
-                    );
+                    let reading =
+                        read_all(Trickle { bytes, step, calls: 0 }).unwrap_or_else(|error| panic!("{name} {what} {step}: {error:?}"));
+                    assert!(reading.error.is_none(), "{name} {what} {step}: {:?}", reading.error);
                     assert_eq!(reading.frames, plain.frames, "{name} {what} {step}");
                     assert_eq!(reading.digest, plain.digest, "{name} {what} {step}");
-                    assert_eq!(
-                        reading.bytes_read,
-                        compressed.len() as u64,
-                        "{name} {what} {step}"
-                    );
+                    assert_eq!(reading.bytes_read, compressed.len() as u64, "{name} {what} {step}");
                     assert_eq!(reading.format, format!("{}, in {name}", plain.format));
                 }
             }
@@ -167,25 +143,16 @@ fn compression_is_undone_twice_and_no_more() {
         for (inner_name, inner) in compressions() {
             let twice = outer(&inner(&bytes));
             let reading = read_bytes(&twice).unwrap();
-            assert!(
-                reading.error.is_none(),
-                "{outer_name} {inner_name}: {:?}",
-                reading.error
-            );
+            assert!(reading.error.is_none(), "{outer_name} {inner_name}: {:?}", reading.error);
             assert_eq!(reading.frames, plain.frames);
             assert!(
-                reading
-                    .format
-                    .ends_with(&format!("in {inner_name} in {outer_name}")),
+                reading.format.ends_with(&format!("in {inner_name} in {outer_name}")),
                 "{}",
                 reading.format
             );
         }
         let thrice = outer(&gzip(&gzip(&bytes)));
-        assert!(matches!(
-            read_bytes(&thrice),
-            Err(CaptureError::CompressedTooOften { max: 2 })
-        ));
+        assert!(matches!(read_bytes(&thrice), Err(CaptureError::CompressedTooOften { max: 2 })));
     }
 }
 
@@ -228,17 +195,9 @@ fn cut_compressed_data_gives_packets_and_then_an_error() {
         for len in cuts {
             match read_bytes(&compressed[..len]) {
                 Ok(reading) => {
-                    assert!(
-                        whole.frames.starts_with(&reading.frames),
-                        "{name} cut at {len}"
-                    );
-                    let error = reading
-                        .error
-                        .unwrap_or_else(|| panic!("{name} cut at {len}: no error"));
-                    assert!(
-                        matches!(error, CaptureError::Decompress { .. }),
-                        "{name} cut at {len}: {error}"
-                    );
+                    assert!(whole.frames.starts_with(&reading.frames), "{name} cut at {len}");
+                    let error = reading.error.unwrap_or_else(|| panic!("{name} cut at {len}: no error"));
+                    assert!(matches!(error, CaptureError::Decompress { .. }), "{name} cut at {len}: {error}");
                     most = most.max(reading.frames.len());
                 }
                 Err(CaptureError::NotACapture { .. } | CaptureError::Decompress { .. }) => {
@@ -284,11 +243,7 @@ fn xz_that_asks_for_too_much_memory_is_refused() {
     let header_len = (usize::from(bytes[12]) + 1) * 4;
     let header = 12..12 + header_len - 4;
     // The LZMA2 filter's only property byte stands behind its number and its size.
-    let at = header
-        .clone()
-        .find(|&at| bytes[at..at + 2] == [0x21, 1])
-        .unwrap()
-        + 2;
+    let at = header.clone().find(|&at| bytes[at..at + 2] == [0x21, 1]).unwrap() + 2;
     bytes[at] = 40;
     let crc = crc32(&bytes[header.clone()]);
     bytes[header.end..header.end + 4].copy_from_slice(&crc.to_le_bytes());
@@ -297,9 +252,7 @@ fn xz_that_asks_for_too_much_memory_is_refused() {
         panic!("{error}")
     };
     assert!(
-        source
-            .to_string()
-            .contains("dictionary of 4294967295 bytes, more than 134217728"),
+        source.to_string().contains("dictionary of 4294967295 bytes, more than 134217728"),
         "{source}"
     );
 }
@@ -308,10 +261,7 @@ fn xz_that_asks_for_too_much_memory_is_refused() {
 fn zstd_that_asks_for_too_much_memory_is_refused() {
     // Frame header: magic, no single segment, window of 2^(10 + 31 - 0) bytes, one raw block of nothing.
     let bytes = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 31 << 3, 1, 0, 0];
-    assert!(matches!(
-        read_bytes(&bytes),
-        Err(CaptureError::Decompress { .. })
-    ));
+    assert!(matches!(read_bytes(&bytes), Err(CaptureError::Decompress { .. })));
 }
 
 /// Gives `bytes` and then fails.
@@ -333,21 +283,14 @@ fn a_failing_input_gives_its_packets_and_its_own_error() {
     let bytes = pcap(LITTLE, MICROSECONDS, 30);
     let plain = read_bytes(&bytes).unwrap();
     let mut inputs = vec![("plain", bytes.clone())];
-    inputs.extend(
-        compressions()
-            .iter()
-            .map(|(name, compress)| (*name, compress(&bytes))),
-    );
+    inputs.extend(compressions().iter().map(|(name, compress)| (*name, compress(&bytes))));
     for (name, input) in inputs {
         let reading = read_all(Failing {
             bytes: io::Cursor::new(input),
         })
         .unwrap();
         assert_eq!(reading.frames, plain.frames, "{name}");
-        let Some(CaptureError::Read {
-            packet: 31, source, ..
-        }) = reading.error
-        else {
+        let Some(CaptureError::Read { packet: 31, source, .. }) = reading.error else {
             panic!("{name}: {:?}", reading.error);
         };
         assert_eq!(source.to_string(), "the disk is gone");
@@ -355,12 +298,5 @@ fn a_failing_input_gives_its_packets_and_its_own_error() {
     let at_once = read_all(Failing {
         bytes: io::Cursor::new(Vec::new()),
     });
-    assert!(matches!(
-        at_once,
-        Err(CaptureError::Read {
-            packet: 1,
-            offset: 0,
-            ..
-        })
-    ));
+    assert!(matches!(at_once, Err(CaptureError::Read { packet: 1, offset: 0, .. })));
 }

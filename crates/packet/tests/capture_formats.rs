@@ -12,10 +12,7 @@ use hirundo_packet::capture::{Capture, CaptureError, Likeness, RECORD_BYTES_MAX}
 fn pcap_of_every_order_and_resolution() {
     let unit = |magic| if magic == NANOSECONDS { 1 } else { 1000 };
     for (order, name) in [(LITTLE, "little-endian"), (BIG, "big-endian")] {
-        for (magic, kind) in [
-            (MICROSECONDS, "pcap, microseconds"),
-            (NANOSECONDS, "pcap, nanoseconds"),
-        ] {
+        for (magic, kind) in [(MICROSECONDS, "pcap, microseconds"), (NANOSECONDS, "pcap, nanoseconds")] {
             let reading = read_bytes(&pcap(order, magic, 20)).unwrap();
             assert_eq!(reading.format, format!("{kind}, {name}"));
             assert_eq!(reading.frames.len(), 20);
@@ -25,10 +22,7 @@ fn pcap_of_every_order_and_resolution() {
                 assert_eq!(frame.data.len(), at * 7 % 90);
                 assert_eq!(frame.wire_len as usize, at * 7 % 90 + at);
                 let seconds = 1_700_000_000 + number;
-                assert_eq!(
-                    frame.time_ns,
-                    seconds * 1_000_000_000 + number * 3 * unit(magic)
-                );
+                assert_eq!(frame.time_ns, seconds * 1_000_000_000 + number * 3 * unit(magic));
             }
         }
     }
@@ -44,22 +38,13 @@ fn modified_pcap_has_longer_record_headers() {
     }
     let reading = read_bytes(&bytes).unwrap();
     assert_eq!(reading.format, "modified pcap, microseconds, little-endian");
-    let data: Vec<_> = reading
-        .frames
-        .iter()
-        .map(|frame| frame.data.clone())
-        .collect();
+    let data: Vec<_> = reading.frames.iter().map(|frame| frame.data.clone()).collect();
     assert_eq!(data, [[0; 5], [1; 5], [2; 5]]);
 }
 
 #[test]
 fn lengths_of_old_minor_versions_are_the_other_way_round() {
-    for (minor, header) in [
-        (2, [0, 0, 60, 4]),
-        (3, [0, 0, 60, 4]),
-        (3, [0, 0, 4, 60]),
-        (4, [0, 0, 4, 60]),
-    ] {
+    for (minor, header) in [(2, [0, 0, 60, 4]), (3, [0, 0, 60, 4]), (3, [0, 0, 4, 60]), (4, [0, 0, 4, 60])] {
         let mut bytes = pcap_header(BIG, MICROSECONDS, (2, minor), 1);
         bytes.extend(pcap_record(BIG, header, b"four"));
         let reading = read_bytes(&bytes).unwrap();
@@ -73,10 +58,7 @@ fn seconds_of_pcap_are_unsigned_and_reach_2106() {
     let mut bytes = pcap_header(LITTLE, NANOSECONDS, (2, 4), 1);
     bytes.extend(pcap_record(LITTLE, [u32::MAX, u32::MAX, 0, 0], b""));
     let reading = read_bytes(&bytes).unwrap();
-    assert_eq!(
-        reading.frames[0].time_ns,
-        4_294_967_295_000_000_000 + 4_294_967_295
-    );
+    assert_eq!(reading.frames[0].time_ns, 4_294_967_295_000_000_000 + 4_294_967_295);
     assert_eq!(reading.times_over, 1);
 }
 
@@ -93,11 +75,7 @@ fn the_longest_record_is_read_and_one_byte_more_is_damage() {
     let mut bytes = pcap(LITTLE, MICROSECONDS, 3);
     bytes.extend(pcap_record(LITTLE, [9, 9, RECORD_BYTES_MAX, 0], &longest));
     let offset = bytes.len();
-    bytes.extend(pcap_record(
-        LITTLE,
-        [9, 9, RECORD_BYTES_MAX + 1, 0],
-        &longest,
-    ));
+    bytes.extend(pcap_record(LITTLE, [9, 9, RECORD_BYTES_MAX + 1, 0], &longest));
     let reading = read_bytes(&bytes).unwrap();
     assert_eq!(reading.frames.len(), 4);
     assert_eq!(reading.frames[3].data, longest);
@@ -162,36 +140,16 @@ fn check_time(order: Order, options: &[(u16, &[u8])], units: u64, expected: i64)
 fn times_of_pcapng_follow_resolution_and_offset() {
     for order in [LITTLE, BIG] {
         check_time(order, &[], 1_700_000_000_123_456, 1_700_000_000_123_456_000);
-        check_time(
-            order,
-            &[(9, &[9])],
-            1_700_000_000_123_456_789,
-            1_700_000_000_123_456_789,
-        );
-        check_time(
-            order,
-            &[(9, &[0x80 | 20])],
-            (5 << 20) + (1 << 19),
-            5_500_000_000,
-        );
+        check_time(order, &[(9, &[9])], 1_700_000_000_123_456_789, 1_700_000_000_123_456_789);
+        check_time(order, &[(9, &[0x80 | 20])], (5 << 20) + (1 << 19), 5_500_000_000);
         let offset = order.n64(1_700_000_000);
-        check_time(
-            order,
-            &[(9, &[3]), (14, &offset)],
-            250,
-            1_700_000_000_250_000_000,
-        );
+        check_time(order, &[(9, &[3]), (14, &offset)], 250, 1_700_000_000_250_000_000);
         let back = order.n64((-2_i64).cast_unsigned());
         check_time(order, &[(14, &back)], 500_000, -1_500_000_000);
         // A time zone does not move anything, and options after the end do not count.
         check_time(order, &[(10, &[0, 0, 0x7f, 0x7f])], 7, 7_000);
         check_time(order, &[(2, b"eth0"), (0, b""), (9, &[0])], 7, 7_000);
-        check_time(
-            order,
-            &[(9, &[0]), (14, &order.n64(u64::MAX >> 1))],
-            u64::MAX,
-            i64::MAX,
-        );
+        check_time(order, &[(9, &[0]), (14, &order.n64(u64::MAX >> 1))], u64::MAX, i64::MAX);
         check_time(order, &[(14, &order.n64(1 << 63))], 0, i64::MIN);
     }
 }
@@ -209,14 +167,7 @@ fn simple_packets_are_cut_to_the_snap_length() {
         .iter()
         .map(|frame| (frame.time_ns, frame.wire_len, frame.data.as_slice()))
         .collect();
-    assert_eq!(
-        shown,
-        [
-            (0, 60, &[1_u8, 2, 3, 4][..]),
-            (0, 3, &[1, 2, 3]),
-            (0, 0, &[])
-        ]
-    );
+    assert_eq!(shown, [(0, 60, &[1_u8, 2, 3, 4][..]), (0, 3, &[1, 2, 3]), (0, 0, &[])]);
 }
 
 #[test]
@@ -227,16 +178,11 @@ fn obsolete_packet_blocks_are_read() {
         bytes.extend(interface(order, 9, 0, &[]));
         let mut body = order.n16(1).to_vec();
         body.extend(order.n16(0xffff));
-        [0, 77, 3, 99]
-            .iter()
-            .for_each(|&number| body.extend(order.n32(number)));
+        [0, 77, 3, 99].iter().for_each(|&number| body.extend(order.n32(number)));
         body.extend(b"abc\0");
         bytes.extend(block(order, 2, &body));
         let frame = read_bytes(&bytes).unwrap().frames.remove(0);
-        assert_eq!(
-            (frame.time_ns, frame.wire_len, frame.interface, frame.link.0),
-            (77_000, 99, 1, 9)
-        );
+        assert_eq!((frame.time_ns, frame.wire_len, frame.interface, frame.link.0), (77_000, 99, 1, 9));
         assert_eq!(frame.data, b"abc");
     }
 }
@@ -280,51 +226,18 @@ fn damage_in_pcapng_is_named() {
         block
     };
     let packet = || enhanced(LITTLE, 0, 1, b"12345678");
-    check_damage(
-        &enhanced(LITTLE, 3, 1, b""),
-        "of interface 3, but its section has described 1",
-    );
-    check_damage(
-        &with(packet(), 4, 8),
-        "block of type 0x6 is 8 bytes long, less than 12",
-    );
-    check_damage(
-        &with(packet(), 4, 28),
-        "block of type 0x6 is 28 bytes long, less than 32",
-    );
+    check_damage(&enhanced(LITTLE, 3, 1, b""), "of interface 3, but its section has described 1");
+    check_damage(&with(packet(), 4, 8), "block of type 0x6 is 8 bytes long, less than 12");
+    check_damage(&with(packet(), 4, 28), "block of type 0x6 is 28 bytes long, less than 32");
     check_damage(&with(packet(), 4, 42), "42 bytes long, not a multiple of 4");
-    check_damage(
-        &with(packet(), 36, 41),
-        "begins with length 40 but ends with 41",
-    );
-    check_damage(
-        &with(packet(), 20, 9),
-        "claims 9 captured bytes in a block with room for 8",
-    );
-    check_damage(
-        &with(packet(), 20, u32::MAX),
-        "claims 4294967295 captured bytes, more than 262144",
-    );
-    check_damage(
-        &with(section(LITTLE), 8, 0x1234_5678),
-        "section with byte-order magic 0x78563412",
-    );
-    check_damage(
-        &with(section(LITTLE), 12, 2),
-        "section of pcapng version 2.0",
-    );
-    check_damage(
-        &with(block(LITTLE, 99, &[0; 8]), 16, 7),
-        "begins with length 20 but ends with 7",
-    );
-    check_damage(
-        &with(interface(LITTLE, 1, 0, &[(2, b"eth0")]), 16, 0x0400_0002),
-        "does not fit the",
-    );
-    check_damage(
-        &with(block(LITTLE, 99, &[0; 8]), 4, 0xffff_fff0),
-        "the input ends after",
-    );
+    check_damage(&with(packet(), 36, 41), "begins with length 40 but ends with 41");
+    check_damage(&with(packet(), 20, 9), "claims 9 captured bytes in a block with room for 8");
+    check_damage(&with(packet(), 20, u32::MAX), "claims 4294967295 captured bytes, more than 262144");
+    check_damage(&with(section(LITTLE), 8, 0x1234_5678), "section with byte-order magic 0x78563412");
+    check_damage(&with(section(LITTLE), 12, 2), "section of pcapng version 2.0");
+    check_damage(&with(block(LITTLE, 99, &[0; 8]), 16, 7), "begins with length 20 but ends with 7");
+    check_damage(&with(interface(LITTLE, 1, 0, &[(2, b"eth0")]), 16, 0x0400_0002), "does not fit the");
+    check_damage(&with(block(LITTLE, 99, &[0; 8]), 4, 0xffff_fff0), "the input ends after");
 }
 
 #[test]
@@ -376,10 +289,7 @@ fn what_is_no_capture_is_rejected_with_a_hint() {
     }
     let mut not_pcapng = section(LITTLE);
     not_pcapng[8] = 0;
-    assert!(matches!(
-        read_bytes(&not_pcapng),
-        Err(CaptureError::NotACapture { .. })
-    ));
+    assert!(matches!(read_bytes(&not_pcapng), Err(CaptureError::NotACapture { .. })));
     let mut version = section(LITTLE);
     version[12] = 7;
     assert!(matches!(
@@ -394,20 +304,11 @@ fn what_is_no_capture_is_rejected_with_a_hint() {
 
 #[test]
 fn readers_that_trickle_give_the_same_frames_and_digest() {
-    for bytes in [
-        pcap(LITTLE, MICROSECONDS, 50),
-        pcap(BIG, NANOSECONDS, 50),
-        pcapng(),
-    ] {
+    for bytes in [pcap(LITTLE, MICROSECONDS, 50), pcap(BIG, NANOSECONDS, 50), pcapng()] {
         let whole = read_bytes(&bytes).unwrap();
         for step in [1, 2, 3, 7, 16, 1000] {
             let bytes = io::Cursor::new(bytes.clone());
-            let trickled = read_all(Trickle {
-                bytes,
-                step,
-                calls: 0,
-            })
-            .unwrap();
+            let trickled = read_all(Trickle { bytes, step, calls: 0 }).unwrap();
             assert!(trickled.error.is_none(), "{:?}", trickled.error);
             assert_eq!(trickled.frames, whole.frames, "step {step}");
             assert_eq!(trickled.digest, whole.digest, "step {step}");
@@ -422,9 +323,7 @@ fn digests_are_of_the_records_taken_and_their_meaning() {
         let mut capture = Capture::open(Box::new(io::Cursor::new(bytes.to_vec()))).unwrap();
         let mut digests = Vec::new();
         loop {
-            let taken = (0..each)
-                .take_while(|_| capture.next().unwrap().is_some())
-                .count();
+            let taken = (0..each).take_while(|_| capture.next().unwrap().is_some()).count();
             if taken == 0 {
                 return digests;
             }
@@ -439,23 +338,11 @@ fn digests_are_of_the_records_taken_and_their_meaning() {
     };
     let all = digests(&capture(MICROSECONDS, 1, &records), 100);
     assert_eq!(all.len(), 1);
-    assert_ne!(
-        all,
-        digests(&capture(NANOSECONDS, 1, &records), 100),
-        "resolution counts"
-    );
-    assert_ne!(
-        all,
-        digests(&capture(MICROSECONDS, 101, &records), 100),
-        "link type counts"
-    );
+    assert_ne!(all, digests(&capture(NANOSECONDS, 1, &records), 100), "resolution counts");
+    assert_ne!(all, digests(&capture(MICROSECONDS, 101, &records), 100), "link type counts");
     let mut other_snap_length = capture(MICROSECONDS, 1, &records);
     other_snap_length[16] ^= 1;
-    assert_eq!(
-        all,
-        digests(&other_snap_length, 100),
-        "the rest of the header does not"
-    );
+    assert_eq!(all, digests(&other_snap_length, 100), "the rest of the header does not");
     // A batch is the same wherever it stands in a file.
     let twice = [records.clone(), records.clone()].concat();
     let batches = digests(&capture(MICROSECONDS, 1, &twice), 9);

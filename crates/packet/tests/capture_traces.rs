@@ -41,10 +41,7 @@ const DIFFERENCES: [Difference; 3] = [
 
 /// Files that are rejected when opened, and words of the error.
 const REJECTED: [(&str, &str); 2] = [
-    (
-        "lp_pcap-invalid-version-1.pcap",
-        "version 1.4 is not supported",
-    ),
+    ("lp_pcap-invalid-version-1.pcap", "version 1.4 is not supported"),
     ("lt_5_packets.erf", "looks like ERF"),
 ];
 
@@ -102,9 +99,7 @@ fn compare(row: &BTreeMap<String, String>, reading: &Reading) -> Vec<String> {
             wrong.push(format!("{file}: {what} is {found}, not {expected}"));
         }
     };
-    let difference = DIFFERENCES
-        .iter()
-        .find(|difference| difference.file == file);
+    let difference = DIFFERENCES.iter().find(|difference| difference.file == file);
     let times = |key: &str| (!row[key].is_empty()).then(|| nanoseconds(&row[key]));
     let (packets, last) = match difference {
         Some(known) => (known.packets, known.last_ns),
@@ -117,33 +112,15 @@ fn compare(row: &BTreeMap<String, String>, reading: &Reading) -> Vec<String> {
         packets.to_string(),
     );
     let first_found = reading.frames.first().map(|frame| frame.time_ns);
-    check(
-        "first time",
-        format!("{first_found:?}"),
-        format!("{:?}", times("ts.first")),
-    );
+    check("first time", format!("{first_found:?}"), format!("{:?}", times("ts.first")));
     let last_found = reading.frames.last().map(|frame| frame.time_ns);
     check("last time", format!("{last_found:?}"), format!("{last:?}"));
-    if let Some((_, link)) = LINKS
-        .iter()
-        .find(|(name, _)| *name == row["capinfos.File_encapsulation"])
-    {
-        let others = reading
-            .frames
-            .iter()
-            .filter(|frame| frame.link.0 != *link)
-            .count();
-        check(
-            "frames of another link type",
-            others.to_string(),
-            "0".to_owned(),
-        );
+    if let Some((_, link)) = LINKS.iter().find(|(name, _)| *name == row["capinfos.File_encapsulation"]) {
+        let others = reading.frames.iter().filter(|frame| frame.link.0 != *link).count();
+        check("frames of another link type", others.to_string(), "0".to_owned());
     }
     let error = reading.error.as_ref().map(ToString::to_string);
-    let expected = DAMAGED
-        .iter()
-        .find(|(name, _)| *name == file)
-        .map(|(_, error)| (*error).to_owned());
+    let expected = DAMAGED.iter().find(|(name, _)| *name == file).map(|(_, error)| (*error).to_owned());
     check("error", format!("{error:?}"), format!("{expected:?}"));
     wrong
 }
@@ -156,9 +133,7 @@ fn truth() -> Vec<BTreeMap<String, String>> {
     lines
         .map(|line| {
             let fields = columns.iter().zip(line.split(','));
-            fields
-                .map(|(name, field)| ((*name).to_owned(), field.to_owned()))
-                .collect()
+            fields.map(|(name, field)| ((*name).to_owned(), field.to_owned())).collect()
         })
         .collect()
 }
@@ -177,15 +152,9 @@ fn nanoseconds(text: &str) -> i64 {
 fn formats_of_traces_are_told_by_content() {
     let cases = [
         ("ark_bigendian.pcap", "pcap, microseconds, big-endian"),
-        (
-            "derived_nmap.pcap.zst",
-            "pcap, microseconds, little-endian, in zstd",
-        ),
+        ("derived_nmap.pcap.zst", "pcap, microseconds, little-endian, in zstd"),
         ("lt_100_packetsns.pcap", "pcap, nanoseconds, little-endian"),
-        (
-            "lt_sll.pcap.gz",
-            "pcap, microseconds, little-endian, in gzip",
-        ),
+        ("lt_sll.pcap.gz", "pcap, microseconds, little-endian, in gzip"),
         ("nd_tcp_scan.pcapng", "pcap, microseconds, little-endian"),
         ("nd_upnp.pcap", "pcapng, little-endian"),
         ("hk_output_be__basic__test001.pcapng", "pcapng, big-endian"),
@@ -201,14 +170,9 @@ fn formats_of_traces_are_told_by_content() {
 
 #[test]
 fn a_fraction_of_a_second_or_more_is_added_and_counted() {
-    let reading =
-        read_all(File::open(traces().join("td_timestamp_invalid_micro.pcap")).unwrap()).unwrap();
+    let reading = read_all(File::open(traces().join("td_timestamp_invalid_micro.pcap")).unwrap()).unwrap();
     assert_eq!((reading.frames.len(), reading.times_over), (3, 2));
     let times: Vec<i64> = reading.frames.iter().map(|frame| frame.time_ns).collect();
-    let expected = [
-        1_418_145_369_999_999_000,
-        1_418_145_371_000_000_000,
-        1_418_147_517_483_648_000,
-    ];
+    let expected = [1_418_145_369_999_999_000, 1_418_145_371_000_000_000, 1_418_147_517_483_648_000];
     assert_eq!(times, expected);
 }

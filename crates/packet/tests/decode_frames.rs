@@ -39,10 +39,7 @@ fn a_syn_gives_every_field() {
         payload: &[],
         note: None,
     };
-    assert_eq!(
-        decode(LinkType(1), &frame, 1_700_000_000_123_456),
-        Ok(expected)
-    );
+    assert_eq!(decode(LinkType(1), &frame, 1_700_000_000_123_456), Ok(expected));
 }
 
 /// Reads raw IP and tells what of it came out: note, presence, protocol, length, payload length.
@@ -85,37 +82,13 @@ fn ipv4_lengths_and_options() {
     };
     let ports = || vec!["ports", "id"];
     assert_eq!(summary(&whole), (None, ports(), 17, 35, 7));
-    assert_eq!(
-        summary(&whole[..31]),
-        (None, ports(), 17, 35, 3),
-        "cut by the capture"
-    );
-    assert_eq!(
-        summary(&with_total(1500)),
-        (None, ports(), 17, 1500, 7),
-        "cut by the capture"
-    );
-    assert_eq!(
-        summary(&with_total(0)),
-        (None, ports(), 17, 35, 7),
-        "segmentation offload"
-    );
-    assert_eq!(
-        summary(&with_total(19)),
-        (Some(Reason::Ipv4BadTotalLength), ports(), 17, 19, 7)
-    );
-    assert_eq!(
-        summary(&with_total(30)),
-        (Some(Reason::UdpBadLength), ports(), 17, 30, 2)
-    );
-    assert_eq!(
-        summary(&with_total(26)),
-        (Some(Reason::UdpCut), ports(), 17, 26, 0)
-    );
-    assert_eq!(
-        summary(&with_total(20)),
-        (Some(Reason::UdpCut), vec!["id"], 17, 20, 0)
-    );
+    assert_eq!(summary(&whole[..31]), (None, ports(), 17, 35, 3), "cut by the capture");
+    assert_eq!(summary(&with_total(1500)), (None, ports(), 17, 1500, 7), "cut by the capture");
+    assert_eq!(summary(&with_total(0)), (None, ports(), 17, 35, 7), "segmentation offload");
+    assert_eq!(summary(&with_total(19)), (Some(Reason::Ipv4BadTotalLength), ports(), 17, 19, 7));
+    assert_eq!(summary(&with_total(30)), (Some(Reason::UdpBadLength), ports(), 17, 30, 2));
+    assert_eq!(summary(&with_total(26)), (Some(Reason::UdpCut), ports(), 17, 26, 0));
+    assert_eq!(summary(&with_total(20)), (Some(Reason::UdpCut), vec!["id"], 17, 20, 0));
     // Options of the IPv4 header shift what follows.
     let mut options = whole.clone();
     options.splice(20..20, [7, 4, 0, 0]);
@@ -133,28 +106,11 @@ fn ipv4_fragments() {
     });
     let part = |part: u16| ip(&IpHeader { part, ..V4 }, &udp);
     let ports = || vec!["ports", "id"];
-    assert_eq!(
-        summary(&part(0x4000)),
-        (None, ports(), 17, 35, 7),
-        "do not fragment"
-    );
-    assert_eq!(
-        summary(&part(0x8000)),
-        (None, ports(), 17, 35, 7),
-        "reserved bit"
-    );
-    assert_eq!(
-        summary(&part(0x2000)),
-        (None, vec!["ports", "id", "fragment"], 17, 35, 7)
-    );
-    assert_eq!(
-        summary(&part(0x2001)),
-        (None, vec!["id", "later", "fragment"], 17, 35, 0)
-    );
-    assert_eq!(
-        summary(&part(0x1fff)),
-        (None, vec!["id", "later", "fragment"], 17, 35, 0)
-    );
+    assert_eq!(summary(&part(0x4000)), (None, ports(), 17, 35, 7), "do not fragment");
+    assert_eq!(summary(&part(0x8000)), (None, ports(), 17, 35, 7), "reserved bit");
+    assert_eq!(summary(&part(0x2000)), (None, vec!["ports", "id", "fragment"], 17, 35, 7));
+    assert_eq!(summary(&part(0x2001)), (None, vec!["id", "later", "fragment"], 17, 35, 0));
+    assert_eq!(summary(&part(0x1fff)), (None, vec!["id", "later", "fragment"], 17, 35, 0));
 }
 
 #[test]
@@ -179,34 +135,15 @@ fn tcp_headers_cut_or_wrong() {
     let cut = |len: usize| summary(&whole[..len]);
     assert_eq!(cut(20), (Some(Reason::TcpCut), vec!["id"], 6, 51, 0));
     assert_eq!(cut(23), (Some(Reason::TcpCut), vec!["id"], 6, 51, 0));
-    assert_eq!(
-        cut(24),
-        (Some(Reason::TcpCut), vec!["ports", "id"], 6, 51, 0)
-    );
-    assert_eq!(
-        cut(35),
-        (Some(Reason::TcpCut), vec!["ports", "id"], 6, 51, 0)
-    );
+    assert_eq!(cut(24), (Some(Reason::TcpCut), vec!["ports", "id"], 6, 51, 0));
+    assert_eq!(cut(35), (Some(Reason::TcpCut), vec!["ports", "id"], 6, 51, 0));
     assert_eq!(cut(36), (Some(Reason::TcpCut), all(), 6, 51, 0));
     assert_eq!(cut(47), (Some(Reason::TcpCut), all(), 6, 51, 0));
     assert_eq!(cut(48), (None, all(), 6, 51, 0));
-    assert_eq!(
-        read(101, &whole[..45]).unwrap().options,
-        &[1; 5],
-        "options as far as captured"
-    );
-    assert_eq!(
-        summary(&tcp(4, b"")),
-        (Some(Reason::TcpBadOffset), all(), 6, 48, 0)
-    );
-    assert_eq!(
-        summary(&tcp(15, b"")),
-        (Some(Reason::TcpBadOffset), all(), 6, 48, 0)
-    );
-    assert_eq!(
-        summary(&tcp(15, b"")[..40]),
-        (Some(Reason::TcpBadOffset), all(), 6, 48, 0)
-    );
+    assert_eq!(read(101, &whole[..45]).unwrap().options, &[1; 5], "options as far as captured");
+    assert_eq!(summary(&tcp(4, b"")), (Some(Reason::TcpBadOffset), all(), 6, 48, 0));
+    assert_eq!(summary(&tcp(15, b"")), (Some(Reason::TcpBadOffset), all(), 6, 48, 0));
+    assert_eq!(summary(&tcp(15, b"")[..40]), (Some(Reason::TcpBadOffset), all(), 6, 48, 0));
 }
 
 #[test]
@@ -224,11 +161,7 @@ fn udp_lengths() {
         packet
     };
     let check = |length: u16, note: Option<Reason>, payload_len: usize| {
-        assert_eq!(
-            summary(&udp(length)),
-            (note, vec!["ports", "id"], 17, 35, payload_len),
-            "{length}"
-        );
+        assert_eq!(summary(&udp(length)), (note, vec!["ports", "id"], 17, 35, payload_len), "{length}");
     };
     check(15, None, 7);
     check(8, None, 0);
@@ -254,19 +187,10 @@ fn icmp_errors_tell_their_victim() {
     );
     for kind in [3, 4, 5, 11, 12] {
         let packet = ip(&V4, &Transport::Icmp(Icmp::error(kind, 1, &quoted[..28])));
-        assert_eq!(
-            summary(&packet),
-            (None, vec!["icmp", "id", "victim"], 1, 56, 0)
-        );
+        assert_eq!(summary(&packet), (None, vec!["icmp", "id", "victim"], 1, 56, 0));
         let decoded = read(101, &packet).unwrap();
-        assert_eq!(
-            (decoded.packet.icmp_type, decoded.packet.icmp_code),
-            (kind, 1)
-        );
-        assert_eq!(
-            (decoded.packet.victim, decoded.packet.dst_port),
-            (0x0102_0304, 0)
-        );
+        assert_eq!((decoded.packet.icmp_type, decoded.packet.icmp_code), (kind, 1));
+        assert_eq!((decoded.packet.victim, decoded.packet.dst_port), (0x0102_0304, 0));
     }
     let error = |quote: &[u8]| summary(&ip(&V4, &Transport::Icmp(Icmp::error(3, 3, quote))));
     assert_eq!(error(&quoted[..20]).0, None);
@@ -290,10 +214,7 @@ fn icmp_errors_tell_their_victim() {
     );
     let packet = ip(&V6, &Transport::Icmp(Icmp::error(3, 0, &quoted)));
     let decoded = read(101, &packet).unwrap();
-    assert_eq!(
-        (summary(&packet).1, decoded.wide.victim6),
-        (vec!["icmp", "victim"], [9; 16])
-    );
+    assert_eq!((summary(&packet).1, decoded.wide.victim6), (vec!["icmp", "victim"], [9; 16]));
     assert_eq!(summary(&packet[..87]).0, Some(Reason::IcmpBadQuote));
     assert_eq!(
         summary(&ip(
@@ -312,13 +233,7 @@ fn icmp_errors_tell_their_victim() {
 fn tunnels_are_named_and_not_entered() {
     let check = |header: &IpHeader, proto: u8, note: Option<Reason>| {
         let inner = ip(&V4, &SYN);
-        let packet = ip(
-            header,
-            &Transport::Other {
-                proto,
-                bytes: &inner,
-            },
-        );
+        let packet = ip(header, &Transport::Other { proto, bytes: &inner });
         let decoded = read(101, &packet).unwrap();
         assert_eq!((decoded.note, decoded.packet.proto), (note, proto));
         assert!(!decoded.packet.present.has(Present::PORTS));
@@ -359,20 +274,12 @@ fn ipv6_extension_headers() {
     assert_eq!(
         summary(&extended(
             51,
-            &[
-                6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9
-            ]
+            &[6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]
         )),
         tcp(24)
     );
-    assert_eq!(
-        summary(&extended(0, &[to(43), to(60), to(6)].concat())),
-        tcp(24)
-    );
-    assert_eq!(
-        summary(&extended(60, &[to(60).repeat(15), to(6)].concat())),
-        tcp(128)
-    );
+    assert_eq!(summary(&extended(0, &[to(43), to(60), to(6)].concat())), tcp(24));
+    assert_eq!(summary(&extended(60, &[to(60).repeat(15), to(6)].concat())), tcp(128));
     assert_eq!(
         summary(&extended(60, &[to(60).repeat(16), to(6)].concat())).0,
         Some(Reason::Ipv6TooManyExtensions)
@@ -380,10 +287,7 @@ fn ipv6_extension_headers() {
     assert_eq!(summary(&extended(59, &[])), (None, vec![], 59, 64, 0));
     assert_eq!(summary(&extended(60, &to(59))), (None, vec![], 59, 72, 0));
     assert_eq!(summary(&extended(60, &to(50))), (None, vec![], 50, 72, 0));
-    assert_eq!(
-        summary(&extended(60, &[6, 200])).0,
-        Some(Reason::Ipv6ExtensionCut)
-    );
+    assert_eq!(summary(&extended(60, &[6, 200])).0, Some(Reason::Ipv6ExtensionCut));
     assert_eq!(
         summary(&extended(0, &to(6))[..41]),
         (Some(Reason::Ipv6ExtensionCut), vec![], 0, 72, 0)
@@ -391,25 +295,11 @@ fn ipv6_extension_headers() {
     // Fragment header: next, reserved, offset and more, identification.
     let fragment = |part: u16| [&[6, 0][..], &part.to_be_bytes(), &[1, 2, 3, 4]].concat();
     let part = |part: u16| summary(&extended(44, &fragment(part)));
-    assert_eq!(
-        part(0),
-        (None, vec!["ports", "tcp", "id"], 6, 72, 0),
-        "a fragment that is whole"
-    );
-    assert_eq!(
-        part(1),
-        (None, vec!["ports", "tcp", "id", "fragment"], 6, 72, 0)
-    );
+    assert_eq!(part(0), (None, vec!["ports", "tcp", "id"], 6, 72, 0), "a fragment that is whole");
+    assert_eq!(part(1), (None, vec!["ports", "tcp", "id", "fragment"], 6, 72, 0));
     assert_eq!(part(8), (None, vec!["id", "later", "fragment"], 6, 72, 0));
-    assert_eq!(
-        part(6),
-        (None, vec!["ports", "tcp", "id"], 6, 72, 0),
-        "reserved bits"
-    );
-    assert_eq!(
-        read(101, &extended(44, &fragment(0))).unwrap().packet.ip_id,
-        0x0304
-    );
+    assert_eq!(part(6), (None, vec!["ports", "tcp", "id"], 6, 72, 0), "reserved bits");
+    assert_eq!(read(101, &extended(44, &fragment(0))).unwrap().packet.ip_id, 0x0304);
 }
 
 #[test]
@@ -419,35 +309,15 @@ fn ipv6_payload_length_zero() {
         packet
     };
     let syn = zero(ip(&V6, &SYN));
-    assert_eq!(
-        summary(&syn),
-        (None, vec!["ports", "tcp"], 6, 64, 0),
-        "segmentation offload"
-    );
-    assert_eq!(
-        summary(&syn[..46]),
-        (Some(Reason::TcpCut), vec![], 6, 40, 0),
-        "Ethernet padding"
-    );
+    assert_eq!(summary(&syn), (None, vec!["ports", "tcp"], 6, 64, 0), "segmentation offload");
+    assert_eq!(summary(&syn[..46]), (Some(Reason::TcpCut), vec![], 6, 40, 0), "Ethernet padding");
     let jumbo = zero(extended(0, &[6, 0, 0xc2, 4, 0, 1, 0, 32]));
     assert_eq!(
         summary(&jumbo),
-        (
-            Some(Reason::Ipv6Jumbo),
-            vec!["ports", "tcp"],
-            6,
-            40 + 0x1_0020,
-            0
-        )
+        (Some(Reason::Ipv6Jumbo), vec!["ports", "tcp"], 6, 40 + 0x1_0020, 0)
     );
     let other = zero(extended(0, &[6, 0, 5, 2, 0, 0, 1, 0]));
-    assert_eq!(
-        summary(&other),
-        (Some(Reason::Ipv6ExtensionCut), vec![], 0, 40, 0)
-    );
+    assert_eq!(summary(&other), (Some(Reason::Ipv6ExtensionCut), vec![], 0, 40, 0));
     let broken = zero(extended(0, &[6, 0, 0xc2, 4, 0, 1]));
-    assert_eq!(
-        read(101, &broken[..46]).map(|decoded| decoded.packet.ip_len),
-        Ok(40)
-    );
+    assert_eq!(read(101, &broken[..46]).map(|decoded| decoded.packet.ip_len), Ok(40));
 }

@@ -59,22 +59,14 @@ const DIFFERENCES: &[Difference] = &[
 ];
 
 fn traces() -> PathBuf {
-    Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/traces"
-    ))
-    .to_path_buf()
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/traces")).to_path_buf()
 }
 
 /// Names of the captures that the table of truth lists.
 fn names() -> Vec<String> {
     let table = traces().join("truth.csv");
-    let text = std::fs::read_to_string(&table).unwrap_or_else(|error| {
-        panic!(
-            "the shared captures are needed, cannot read {}: {error}",
-            table.display()
-        )
-    });
+    let text = std::fs::read_to_string(&table)
+        .unwrap_or_else(|error| panic!("the shared captures are needed, cannot read {}: {error}", table.display()));
     text.lines()
         .skip(1)
         .filter_map(|line| line.split(',').next())
@@ -84,14 +76,10 @@ fn names() -> Vec<String> {
 
 /// Frames of a capture up to its end or to where it is damaged.
 fn frames(name: &str) -> Vec<(LinkType, Vec<u8>)> {
-    let file =
-        File::open(traces().join(name)).unwrap_or_else(|error| panic!("open {name}: {error}"));
+    let file = File::open(traces().join(name)).unwrap_or_else(|error| panic!("open {name}: {error}"));
     let mut frames = Vec::new();
     let Ok(mut capture) = Capture::open(Box::new(file)) else {
-        assert!(
-            NOT_CAPTURES.contains(&name),
-            "{name} was not recognised as a capture"
-        );
+        assert!(NOT_CAPTURES.contains(&name), "{name} was not recognised as a capture");
         return frames;
     };
     while let Ok(Some(frame)) = capture.next() {
@@ -120,9 +108,7 @@ fn count(frames: &[(LinkType, Vec<u8>)]) -> Counts {
             Err(Reason::Ipv4Cut | Reason::Ipv4BadVersion | Reason::Ipv4BadHeaderLength) => {
                 add(&mut counts, "family.ipv4_malformed");
             }
-            Err(Reason::Ipv6Cut | Reason::Ipv6BadVersion) => {
-                add(&mut counts, "family.ipv6_malformed")
-            }
+            Err(Reason::Ipv6Cut | Reason::Ipv6BadVersion) => add(&mut counts, "family.ipv6_malformed"),
             Err(_) => add(&mut counts, "family.non_ip"),
         }
     }
@@ -136,18 +122,10 @@ fn count_row(decoded: &Decoded<'_>, counts: &mut Counts, unique: &mut Unique) {
     let packet = &decoded.packet;
     let is_ipv6 = packet.present.has(Present::WIDE);
     let (family, src, dst) = if is_ipv6 {
-        (
-            "ipv6",
-            ("src_ipv6", decoded.wide.src6),
-            ("dst_ipv6", decoded.wide.dst6),
-        )
+        ("ipv6", ("src_ipv6", decoded.wide.src6), ("dst_ipv6", decoded.wide.dst6))
     } else {
         let wide = |address: u32| u128::from(address).to_be_bytes();
-        (
-            "ipv4",
-            ("src_ipv4", wide(packet.src)),
-            ("dst_ipv4", wide(packet.dst)),
-        )
+        ("ipv4", ("src_ipv4", wide(packet.src)), ("dst_ipv4", wide(packet.dst)))
     };
     for (key, address) in [src, dst] {
         unique.0.entry(key).or_default().insert(address);
@@ -180,16 +158,10 @@ fn count_row(decoded: &Decoded<'_>, counts: &mut Counts, unique: &mut Unique) {
     };
     add(counts, &format!("l4.{transport}/{family}"));
     if packet.present.has(Present::PORTS) {
-        add(
-            counts,
-            &format!("dport:{transport}/{family}.{}", packet.dst_port),
-        );
+        add(counts, &format!("dport:{transport}/{family}.{}", packet.dst_port));
     }
     if packet.present.has(Present::ICMP) {
-        add(
-            counts,
-            &format!("icmp.{transport}/{}/{}", packet.icmp_type, packet.icmp_code),
-        );
+        add(counts, &format!("icmp.{transport}/{}/{}", packet.icmp_type, packet.icmp_code));
     }
     if packet.present.has(Present::TCP) {
         count_tcp(decoded, family, counts);
@@ -201,10 +173,7 @@ fn count_tcp(decoded: &Decoded<'_>, family: &str, counts: &mut Counts) {
     add(counts, &format!("tcpflags.{:#05x}", packet.tcp_flags));
     if packet.is_syn() {
         add(counts, &format!("l4.tcp_syn/{family}"));
-        add(
-            counts,
-            &format!("dport:tcp_syn/{family}.{}", packet.dst_port),
-        );
+        add(counts, &format!("dport:tcp_syn/{family}.{}", packet.dst_port));
         if family == "ipv4" && packet.tcp_seq == packet.dst {
             add(counts, "fingerprint.mirai_syn_seq_eq_dst");
         }
@@ -220,14 +189,10 @@ fn count_tcp(decoded: &Decoded<'_>, family: &str, counts: &mut Counts) {
 /// The counts of a truth table that we make too; zeros are left out on both sides.
 fn truth(name: &str) -> Counts {
     let table = traces().join(format!("{name}.truth.csv"));
-    let text = std::fs::read_to_string(&table)
-        .unwrap_or_else(|error| panic!("read {}: {error}", table.display()));
+    let text = std::fs::read_to_string(&table).unwrap_or_else(|error| panic!("read {}: {error}", table.display()));
     let mut counts = Counts::new();
     for line in text.lines().skip(1) {
-        let Some((key, Ok(value @ 1..))) = line
-            .rsplit_once(',')
-            .map(|(key, value)| (key, value.parse::<u64>()))
-        else {
+        let Some((key, Ok(value @ 1..))) = line.rsplit_once(',').map(|(key, value)| (key, value.parse::<u64>())) else {
             continue;
         };
         let Some((metric, rest)) = key.split_once(',') else {
@@ -245,9 +210,7 @@ fn truth(name: &str) -> Counts {
             continue;
         }
         // tshark's flags are 12 bits; we keep the 9 that have a meaning, not the 3 reserved ones.
-        let flags = rest
-            .strip_prefix("0x")
-            .and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        let flags = rest.strip_prefix("0x").and_then(|hex| u16::from_str_radix(hex, 16).ok());
         let key = match flags {
             Some(flags) if metric == "tcpflags" => format!("tcpflags.{:#05x}", flags & 0x1ff),
             Some(_) | None => format!("{metric}.{rest}"),
@@ -260,16 +223,9 @@ fn truth(name: &str) -> Counts {
 #[test]
 fn counts_agree_with_tshark() {
     let names = names();
-    assert!(
-        names.len() > 50,
-        "only {} shared captures listed",
-        names.len()
-    );
+    assert!(names.len() > 50, "only {} shared captures listed", names.len());
     let mut found = BTreeSet::new();
-    for name in names
-        .iter()
-        .filter(|name| !NOT_CAPTURES.contains(&name.as_str()))
-    {
+    for name in names.iter().filter(|name| !NOT_CAPTURES.contains(&name.as_str())) {
         let (ours, truth) = (count(&frames(name)), truth(name));
         let keys: BTreeSet<&String> = ours.keys().chain(truth.keys()).collect();
         for key in keys {
@@ -301,11 +257,7 @@ fn decode_checked(link: LinkType, frame: &[u8]) {
         Ok(decoded) => {
             assert!(decoded.options.len() <= 40);
             assert!(decoded.payload.len() <= frame.len());
-            assert!(
-                decoded.note.is_none_or(|note| !note.loses_packet()),
-                "{:?}",
-                decoded.note
-            );
+            assert!(decoded.note.is_none_or(|note| !note.loses_packet()), "{:?}", decoded.note);
             assert_eq!(decoded.packet.time_us, 1);
             options::signature(decoded.options, &mut String::new());
         }
@@ -314,9 +266,7 @@ fn decode_checked(link: LinkType, frame: &[u8]) {
 }
 
 /// Every link type that is read.
-const LINKS: [u32; 16] = [
-    0, 1, 9, 12, 50, 51, 101, 104, 105, 108, 113, 127, 228, 229, 239, 276,
-];
+const LINKS: [u32; 16] = [0, 1, 9, 12, 50, 51, 101, 104, 105, 108, 113, 127, 228, 229, 239, 276];
 
 #[test]
 fn every_prefix_of_every_frame_decodes() {

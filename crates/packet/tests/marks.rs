@@ -1,8 +1,6 @@
 //! The built-in marks on packets made field by field: each rule, and each of its conditions broken alone.
 
-use hirundo_packet::mark::{
-    MASSCAN_ID, MASSCAN_NEW, MASSCAN_OLD, MIRAI, MarkTable, NMAP, ZMAP_ID, ZMAP_NEW, ZMAP_OR_XMAP,
-};
+use hirundo_packet::mark::{MASSCAN_ID, MASSCAN_NEW, MASSCAN_OLD, MIRAI, MarkTable, NMAP, ZMAP_ID, ZMAP_NEW, ZMAP_OR_XMAP};
 use hirundo_packet::{Packet, Present, flag};
 
 const MSS: &[u8] = &[2, 4, 5, 0xb4];
@@ -35,19 +33,14 @@ fn syn() -> Packet {
 }
 
 fn masscan_id(packet: &Packet) -> u16 {
-    u16::try_from((packet.dst ^ u32::from(packet.dst_port) ^ packet.tcp_seq) & 0xffff)
-        .expect("16 bits")
+    u16::try_from((packet.dst ^ u32::from(packet.dst_port) ^ packet.tcp_seq) & 0xffff).expect("16 bits")
 }
 
 #[track_caller]
 fn check(packet: Packet, options: &[u8], expected: u8) {
     let table = MarkTable::built_in();
     let mark = table.mark(&packet, options, &[]);
-    assert_eq!(
-        table.name(mark),
-        table.name(expected),
-        "{packet:?} {options:?}"
-    );
+    assert_eq!(table.name(mark), table.name(expected), "{packet:?} {options:?}");
 }
 
 /// What is broken, how, and the mark that is then expected.
@@ -152,23 +145,12 @@ fn masscan_old_and_its_near_misses() {
             ("TTL too low", |p| p.ttl = 191, MASSCAN_ID),
             ("another flag", |p| p.tcp_flags |= flag::PSH, MASSCAN_ID),
             ("ECN", |p| p.tcp_flags |= flag::ECE, MASSCAN_ID),
-            (
-                "id not known",
-                |p| p.present = Present(Present::TCP.0 | Present::PORTS.0),
-                0,
-            ),
+            ("id not known", |p| p.present = Present(Present::TCP.0 | Present::PORTS.0), 0),
             ("IPv6", |p| p.present.set(Present::WIDE), 0),
             ("not a SYN", |p| p.tcp_flags = flag::RST, 0),
         ],
     );
-    check(
-        Packet {
-            ip_len: 44,
-            ..packet
-        },
-        MSS,
-        MASSCAN_ID,
-    );
+    check(Packet { ip_len: 44, ..packet }, MSS, MASSCAN_ID);
 }
 
 #[test]
@@ -205,14 +187,7 @@ fn zmap_or_xmap_and_its_near_misses() {
     };
     check(packet, &[], ZMAP_OR_XMAP);
     // Between March and April 2024 ZMap had options and still TTL 255.
-    check(
-        Packet {
-            ip_len: 52,
-            ..packet
-        },
-        WINDOWS,
-        ZMAP_OR_XMAP,
-    );
+    check(Packet { ip_len: 52, ..packet }, WINDOWS, ZMAP_OR_XMAP);
     check_broken(
         packet,
         &[],
@@ -239,13 +214,7 @@ fn timestamped(layout: &str, secs: u32) -> Vec<u8> {
     let time = secs.to_be_bytes();
     match layout {
         "linux" => [MSS, &[4, 2, 8, 10], &time, &[0, 0, 0, 0, 1, 3, 3, 7]].concat(),
-        _ => [
-            MSS,
-            &[1, 3, 3, 6, 1, 1, 8, 10],
-            &time,
-            &[0, 0, 0, 0, 4, 2, 0, 0],
-        ]
-        .concat(),
+        _ => [MSS, &[1, 3, 3, 6, 1, 1, 8, 10], &time, &[0, 0, 0, 0, 4, 2, 0, 0]].concat(),
     }
 }
 
@@ -351,14 +320,7 @@ fn nmap_and_its_near_misses() {
         ],
     );
     check(packet, &[2, 4, 5, 0xa0], 0);
-    check(
-        Packet {
-            ip_len: 40,
-            ..packet
-        },
-        &[],
-        0,
-    );
+    check(Packet { ip_len: 40, ..packet }, &[], 0);
 }
 
 #[test]
@@ -396,11 +358,7 @@ fn every_entry_can_be_found_and_is_said_in_words() {
         assert_eq!(entry.number, last + 1, "{}", entry.name);
         last = entry.number;
         assert_eq!(table.name(entry.number), entry.name);
-        assert!(
-            !entry.rule.is_empty() || !entry.pair.is_empty(),
-            "{}",
-            entry.name
-        );
+        assert!(!entry.rule.is_empty() || !entry.pair.is_empty(), "{}", entry.name);
         assert!(!entry.source.is_empty(), "{}", entry.name);
     }
     assert!(last < hirundo_packet::mark::FIRST_RULE);

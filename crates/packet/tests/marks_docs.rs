@@ -43,19 +43,9 @@ fn probe_row(number: usize, probe: &Probe) -> String {
     let ports: Vec<String> = probe
         .ports
         .iter()
-        .map(|(low, high)| {
-            if low == high {
-                low.to_string()
-            } else {
-                format!("{low}–{high}")
-            }
-        })
+        .map(|(low, high)| if low == high { low.to_string() } else { format!("{low}–{high}") })
         .collect();
-    let ports = if ports.is_empty() {
-        "any".to_owned()
-    } else {
-        ports.join(", ")
-    };
+    let ports = if ports.is_empty() { "any".to_owned() } else { ports.join(", ") };
     format!(
         "| {number} | `{}` | {} | {ports} | {} | {} |\n",
         probe.name,
@@ -66,9 +56,7 @@ fn probe_row(number: usize, probe: &Probe) -> String {
 }
 
 fn probes() -> String {
-    let mut table =
-        "| number | name | service | port | asks for | source |\n|---|---|---|---|---|---|\n"
-            .to_owned();
+    let mut table = "| number | name | service | port | asks for | source |\n|---|---|---|---|---|---|\n".to_owned();
     for (at, probe) in PROBES.iter().enumerate() {
         write!(table, "{}", probe_row(at + 1, probe)).expect("a String takes every write");
     }
@@ -77,18 +65,9 @@ fn probes() -> String {
 
 /// The page with the text between the markers of `name` replaced.
 fn replaced(page: &str, name: &str, table: &str) -> String {
-    let (begin, end) = (
-        format!("<!-- generated: {name} -->\n"),
-        format!("<!-- end of {name} -->"),
-    );
-    let from = page
-        .find(&begin)
-        .unwrap_or_else(|| panic!("docs/marks.md lacks {begin}"))
-        + begin.len();
-    let to = page[from..]
-        .find(&end)
-        .unwrap_or_else(|| panic!("docs/marks.md lacks {end}"))
-        + from;
+    let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end of {name} -->"));
+    let from = page.find(&begin).unwrap_or_else(|| panic!("docs/marks.md lacks {begin}")) + begin.len();
+    let to = page[from..].find(&end).unwrap_or_else(|| panic!("docs/marks.md lacks {end}")) + from;
     format!("{}\n{table}\n{}", &page[..from], &page[to..])
 }
 
@@ -97,16 +76,8 @@ fn the_reference_is_what_the_code_says() {
     let page = std::fs::read_to_string(PATH).expect("docs/marks.md is needed");
     let example = MarkTable::with_rules(include_str!("../rules/example.toml")).unwrap();
     let is_rule = |entry: &&Entry| entry.number >= hirundo_packet::mark::FIRST_RULE;
-    let mut expected = replaced(
-        &page,
-        "marks",
-        &marks(MarkTable::built_in().entries().cloned()),
-    );
-    expected = replaced(
-        &expected,
-        "example",
-        &marks(example.entries().filter(is_rule).cloned()),
-    );
+    let mut expected = replaced(&page, "marks", &marks(MarkTable::built_in().entries().cloned()));
+    expected = replaced(&expected, "example", &marks(example.entries().filter(is_rule).cloned()));
     expected = replaced(&expected, "probes", &probes());
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|wanted| wanted == "1") {
         std::fs::write(PATH, &expected).unwrap();

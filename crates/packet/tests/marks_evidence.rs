@@ -2,9 +2,7 @@
 
 use hirundo_packet::capture::Capture;
 use hirundo_packet::decode;
-use hirundo_packet::mark::{
-    Evidence, MASSCAN_ID, MASSCAN_OLD, MIRAI, MarkTable, NMAP, UNICORNSCAN, ZMAP_ID, ZMAP_OR_XMAP,
-};
+use hirundo_packet::mark::{Evidence, MASSCAN_ID, MASSCAN_OLD, MIRAI, MarkTable, NMAP, UNICORNSCAN, ZMAP_ID, ZMAP_OR_XMAP};
 use hirundo_packet::{Packet, Present, flag};
 use std::collections::{BTreeMap, HashMap};
 
@@ -59,10 +57,7 @@ fn gather(packets: &[Packet]) -> Evidence {
 #[track_caller]
 fn check(packets: &[Packet], expected: u8) {
     let table = MarkTable::built_in();
-    assert_eq!(
-        table.name(gather(packets).verdict(&table)),
-        table.name(expected)
-    );
+    assert_eq!(table.name(gather(packets).verdict(&table)), table.name(expected));
 }
 
 /// `count` SYNs for each mark, in the order given, with random fields.
@@ -92,10 +87,7 @@ fn the_thresholds_of_a_verdict() {
     }
     check(&mixture(&[(ZMAP_ID, 4), (MASSCAN_OLD, 6)]), MASSCAN_OLD);
     check(&mixture(&[(ZMAP_ID, 5), (MASSCAN_OLD, 5)]), MASSCAN_OLD);
-    check(
-        &mixture(&[(MASSCAN_OLD, 3), (ZMAP_OR_XMAP, 3), (NMAP, 3)]),
-        0,
-    );
+    check(&mixture(&[(MASSCAN_OLD, 3), (ZMAP_OR_XMAP, 3), (NMAP, 3)]), 0);
 }
 
 #[test]
@@ -123,14 +115,8 @@ fn a_mirai_mark_is_not_lost_among_many_others() {
 #[test]
 fn the_greater_part_survives_more_marks_than_there_are_slots() {
     // Four strangers first, then the tool: it must get in, and keep what is its.
-    check(
-        &mixture(&[(3, 1), (4, 1), (5, 1), (7, 1), (MASSCAN_OLD, 100)]),
-        MASSCAN_OLD,
-    );
-    check(
-        &mixture(&[(MASSCAN_OLD, 100), (3, 1), (4, 1), (5, 1), (7, 1), (8, 1)]),
-        MASSCAN_OLD,
-    );
+    check(&mixture(&[(3, 1), (4, 1), (5, 1), (7, 1), (MASSCAN_OLD, 100)]), MASSCAN_OLD);
+    check(&mixture(&[(MASSCAN_OLD, 100), (3, 1), (4, 1), (5, 1), (7, 1), (8, 1)]), MASSCAN_OLD);
 }
 
 /// SYNs as Unicornscan makes them: sequence number = key ^ destination ^ ports.
@@ -160,11 +146,7 @@ fn unicornscan_needs_three_syns_of_one_key() {
         // Nine of ten: four strangers among 40 are too few to matter, five too many.
         let strange = |strangers: usize| {
             let mut mixed = packets.clone();
-            mixed
-                .iter_mut()
-                .skip(3)
-                .take(strangers)
-                .for_each(|packet| packet.tcp_seq ^= 0x0100);
+            mixed.iter_mut().skip(3).take(strangers).for_each(|packet| packet.tcp_seq ^= 0x0100);
             mixed
         };
         check(&strange(4), UNICORNSCAN);
@@ -185,8 +167,7 @@ fn what_only_looks_like_unicornscan() {
     check(&bot, 0);
     // IPv6 has no destination here.
     let mut wide = unicornscan(1, false, 20);
-    wide.iter_mut()
-        .for_each(|packet| packet.present.set(Present::WIDE));
+    wide.iter_mut().for_each(|packet| packet.present.set(Present::WIDE));
     check(&wide, 0);
 }
 
@@ -195,15 +176,7 @@ fn nmap(mask: u32, numbers: &[u32]) -> Vec<Packet> {
     let mut random = Random(u64::from(mask));
     numbers
         .iter()
-        .map(|number| {
-            syn(
-                mask ^ (number << 16) ^ number,
-                random.u32(),
-                random.u16(),
-                443,
-                0,
-            )
-        })
+        .map(|number| syn(mask ^ (number << 16) ^ number, random.u32(), random.u16(), 443, 0))
         .collect()
 }
 
@@ -217,9 +190,7 @@ fn nmap_by_its_sequence_numbers() {
     // A ninth bit, or halves that differ.
     check(&nmap(0xcafe_f00d, &[0, 256, 0, 256]), 0);
     let mut uneven = nmap(0xcafe_f00d, &[0, 1, 2, 3, 4]);
-    uneven
-        .iter_mut()
-        .for_each(|packet| packet.tcp_seq ^= packet.dst & 0xff);
+    uneven.iter_mut().for_each(|packet| packet.tcp_seq ^= packet.dst & 0xff);
     check(&uneven, 0);
 }
 
@@ -241,21 +212,10 @@ fn merging_parts_gives_the_verdict_of_the_whole() {
             for (one, other) in [(head, tail), (tail, head)] {
                 let mut merged = gather(one);
                 merged.merge(&gather(other));
-                assert_eq!(
-                    merged.verdict(&table),
-                    whole.verdict(&table),
-                    "cut at {cut}"
-                );
-                assert_eq!(
-                    (merged.packets(), merged.syns()),
-                    (whole.packets(), whole.syns())
-                );
+                assert_eq!(merged.verdict(&table), whole.verdict(&table), "cut at {cut}");
+                assert_eq!((merged.packets(), merged.syns()), (whole.packets(), whole.syns()));
                 for mark in 1..10 {
-                    assert_eq!(
-                        merged.marked(mark),
-                        whole.marked(mark),
-                        "mark {mark}, cut at {cut}"
-                    );
+                    assert_eq!(merged.marked(mark), whole.marked(mark), "mark {mark}, cut at {cut}");
                 }
             }
         }
@@ -295,11 +255,7 @@ fn two_million_random_syns_name_no_tool() {
     // Each of the two 16-bit tests is expected 30 times: the test would be empty if none had hit.
     for mark in [MASSCAN_ID, ZMAP_ID] {
         let count = by_mark.get(&mark).copied().unwrap_or(0);
-        assert!(
-            (10..=60).contains(&count),
-            "{} on {count} packets",
-            table.name(mark)
-        );
+        assert!((10..=60).contains(&count), "{} on {count} packets", table.name(mark));
     }
     let named: Vec<&str> = sources
         .iter()
@@ -311,12 +267,8 @@ fn two_million_random_syns_name_no_tool() {
 
 /// Every readable packet of a capture of the shared set, with its mark.
 fn packets_of(name: &str) -> Vec<Packet> {
-    let path = format!(
-        "{}/../../../shared/traces/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let file = std::fs::File::open(&path)
-        .unwrap_or_else(|error| panic!("the shared captures are needed: {path}: {error}"));
+    let path = format!("{}/../../../shared/traces/{name}", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("the shared captures are needed: {path}: {error}"));
     let mut capture = Capture::open(Box::new(file)).expect("a capture");
     let table = MarkTable::built_in();
     let mut packets = Vec::new();
@@ -347,11 +299,7 @@ fn verdicts(packets: &[Packet]) -> HashMap<u32, String> {
 #[test]
 fn ip_id_54321_on_udp_is_no_zmap_syn() {
     let packets = packets_of("nd_ripe_atlas.pcap");
-    assert!(
-        packets
-            .iter()
-            .any(|packet| packet.ip_id == 54321 && packet.proto == 17)
-    );
+    assert!(packets.iter().any(|packet| packet.ip_id == 54321 && packet.proto == 17));
     assert!(packets.iter().all(|packet| packet.mark == 0));
     assert!(verdicts(&packets).is_empty());
 }
@@ -359,11 +307,7 @@ fn ip_id_54321_on_udp_is_no_zmap_syn() {
 #[test]
 fn a_chance_ip_id_does_not_make_nmap_into_zmap() {
     let packets = packets_of("nd_synscan.pcap");
-    assert!(
-        packets
-            .iter()
-            .any(|packet| packet.ip_id == 54321 && packet.is_syn())
-    );
+    assert!(packets.iter().any(|packet| packet.ip_id == 54321 && packet.is_syn()));
     let named = verdicts(&packets);
     assert_eq!(named.values().collect::<Vec<_>>(), ["nmap"]);
     // The sequence numbers say the same without the shape.

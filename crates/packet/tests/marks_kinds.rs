@@ -34,11 +34,7 @@ fn icmp(proto: u8, icmp_type: u8) -> Packet {
 fn tcp_by_its_flags() {
     use flag::{ACK, CWR, ECE, FIN, NS, PSH, RST, SYN, URG};
     let check = |flags: u16, payload: &[u8], expected: Kind| {
-        assert_eq!(
-            classify(&tcp(flags), payload),
-            (expected, 0),
-            "flags {flags:#x}"
-        );
+        assert_eq!(classify(&tcp(flags), payload), (expected, 0), "flags {flags:#x}");
     };
     for flags in [
         SYN,
@@ -56,14 +52,7 @@ fn tcp_by_its_flags() {
         check(flags, &[], Kind::Scan);
     }
     check(SYN, b"data", Kind::Scan);
-    for flags in [
-        SYN | ACK,
-        SYN | ACK | ECE,
-        RST,
-        RST | ACK,
-        RST | SYN,
-        RST | FIN | ACK,
-    ] {
+    for flags in [SYN | ACK, SYN | ACK | ECE, RST, RST | ACK, RST | SYN, RST | FIN | ACK] {
         check(flags, &[], Kind::Backscatter);
     }
     check(ACK, b"data", Kind::Other);
@@ -81,31 +70,13 @@ fn tcp_by_its_flags() {
 fn addresses_that_cannot_be() {
     let from = |src: u32, packet: Packet| Packet { src, ..packet };
     let private = 0xc0a8_0101;
-    assert_eq!(
-        classify(&from(private, tcp(flag::SYN)), &[]).0,
-        Kind::Misconfiguration
-    );
-    assert_eq!(
-        classify(&from(private, tcp(flag::SYN | flag::ACK)), &[]).0,
-        Kind::Misconfiguration
-    );
-    assert_eq!(
-        classify(&from(private, udp(1, 53)), &[]).0,
-        Kind::Misconfiguration
-    );
-    assert_eq!(
-        classify(&from(private, icmp(1, 8)), &[]).0,
-        Kind::Misconfiguration
-    );
-    assert_eq!(
-        classify(&from(DST, tcp(flag::SYN)), &[]).0,
-        Kind::Misconfiguration
-    );
+    assert_eq!(classify(&from(private, tcp(flag::SYN)), &[]).0, Kind::Misconfiguration);
+    assert_eq!(classify(&from(private, tcp(flag::SYN | flag::ACK)), &[]).0, Kind::Misconfiguration);
+    assert_eq!(classify(&from(private, udp(1, 53)), &[]).0, Kind::Misconfiguration);
+    assert_eq!(classify(&from(private, icmp(1, 8)), &[]).0, Kind::Misconfiguration);
+    assert_eq!(classify(&from(DST, tcp(flag::SYN)), &[]).0, Kind::Misconfiguration);
     // Routers in private space answer for others.
-    assert_eq!(
-        classify(&from(private, icmp(1, 11)), &[]).0,
-        Kind::Backscatter
-    );
+    assert_eq!(classify(&from(private, icmp(1, 11)), &[]).0, Kind::Backscatter);
     let wide = Packet {
         present: Present(Present::TCP.0 | Present::PORTS.0 | Present::WIDE.0),
         src: 0,
@@ -117,23 +88,11 @@ fn addresses_that_cannot_be() {
         dst6: [dst; 16],
         victim6: [0; 16],
     };
-    assert_eq!(
-        classify_wide(&wide, &addresses(0x26, 0x2a), &[]).0,
-        Kind::Scan
-    );
+    assert_eq!(classify_wide(&wide, &addresses(0x26, 0x2a), &[]).0, Kind::Scan);
     assert_eq!(classify(&wide, &[]).0, Kind::Scan);
-    assert_eq!(
-        classify_wide(&wide, &addresses(0xfd, 0x2a), &[]).0,
-        Kind::Misconfiguration
-    );
-    assert_eq!(
-        classify_wide(&wide, &addresses(0x26, 0xff), &[]).0,
-        Kind::Misconfiguration
-    );
-    assert_eq!(
-        classify_wide(&tcp(flag::SYN), &Wide::default(), &[]).0,
-        Kind::Scan
-    );
+    assert_eq!(classify_wide(&wide, &addresses(0xfd, 0x2a), &[]).0, Kind::Misconfiguration);
+    assert_eq!(classify_wide(&wide, &addresses(0x26, 0xff), &[]).0, Kind::Misconfiguration);
+    assert_eq!(classify_wide(&tcp(flag::SYN), &Wide::default(), &[]).0, Kind::Scan);
 }
 
 #[test]
@@ -145,11 +104,7 @@ fn icmp_by_its_type() {
             9 | 10 => Kind::Misconfiguration,
             _ => Kind::Other,
         };
-        assert_eq!(
-            classify(&icmp(1, kind), &[]),
-            (expected, 0),
-            "ICMP type {kind}"
-        );
+        assert_eq!(classify(&icmp(1, kind), &[]), (expected, 0), "ICMP type {kind}");
     }
     for (kind, expected) in [
         (1, Kind::Backscatter),
@@ -164,11 +119,7 @@ fn icmp_by_its_type() {
         (200, Kind::Other),
         (0, Kind::Other),
     ] {
-        assert_eq!(
-            classify(&icmp(58, kind), &[]),
-            (expected, 0),
-            "ICMPv6 type {kind}"
-        );
+        assert_eq!(classify(&icmp(58, kind), &[]), (expected, 0), "ICMPv6 type {kind}");
     }
     let cut = Packet {
         present: Present::default(),
@@ -188,18 +139,7 @@ fn other_protocols() {
         (47, Kind::Other),
         (132, Kind::Other),
     ] {
-        assert_eq!(
-            classify(
-                &Packet {
-                    proto,
-                    ..icmp(proto, 0)
-                },
-                &[]
-            )
-            .0,
-            expected,
-            "protocol {proto}"
-        );
+        assert_eq!(classify(&Packet { proto, ..icmp(proto, 0) }, &[]).0, expected, "protocol {proto}");
     }
 }
 
@@ -242,20 +182,11 @@ fn udp_answers_are_backscatter() {
         );
     }
     // A question from the service's port is still a question; so is text that is too short or not text.
-    assert_eq!(
-        classify(&udp(53, 53), &dns(0x0100, [1, 0, 0, 0], 1, 1)).0,
-        Kind::Probe
-    );
+    assert_eq!(classify(&udp(53, 53), &dns(0x0100, [1, 0, 0, 0], 1, 1)).0, Kind::Probe);
     assert_eq!(classify(&udp(123, 123), &zeros(&[0x1b], 48)).0, Kind::Probe);
     assert_eq!(classify(&udp(19, 33_333), b"short").0, Kind::Other);
-    assert_eq!(
-        classify(&udp(9999, 33_333), &dns(0x8400, [1, 1, 0, 0], 1, 1)).0,
-        Kind::Other
-    );
-    assert_eq!(
-        classify(&udp(9999, 33_333), &dns(0x8180, [1, 10, 0, 0], 1, 1)).0,
-        Kind::Other
-    );
+    assert_eq!(classify(&udp(9999, 33_333), &dns(0x8400, [1, 1, 0, 0], 1, 1)).0, Kind::Other);
+    assert_eq!(classify(&udp(9999, 33_333), &dns(0x8180, [1, 10, 0, 0], 1, 1)).0, Kind::Other);
 }
 
 #[test]
@@ -270,24 +201,12 @@ fn local_and_peer_to_peer_chatter_is_misconfiguration() {
         (520, 520, zeros(&[2, 2], 24)),
         (1900, 1900, b"NOTIFY * HTTP/1.1\r\n".to_vec()),
         (40_000, 5355, dns(0, [1, 0, 0, 0], 1, 1)),
-        (
-            6881,
-            6881,
-            b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe".to_vec(),
-        ),
-        (
-            6881,
-            6881,
-            b"d1:rd2:id20:abcdefghij0123456789e1:t2:aa1:y1:re".to_vec(),
-        ),
+        (6881, 6881, b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe".to_vec()),
+        (6881, 6881, b"d1:rd2:id20:abcdefghij0123456789e1:t2:aa1:y1:re".to_vec()),
         (
             40_000,
             6969,
-            [
-                &[0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80][..],
-                &[0, 0, 0, 0, 1, 2, 3, 4],
-            ]
-            .concat(),
+            [&[0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80][..], &[0, 0, 0, 0, 1, 2, 3, 4]].concat(),
         ),
         (40_000, 51_413, utp.clone()),
     ];
@@ -304,10 +223,7 @@ fn local_and_peer_to_peer_chatter_is_misconfiguration() {
         dst: 0xefff_fffa,
         ..udp(40_000, 1900)
     };
-    assert_eq!(
-        classify(&multicast, b"M-SEARCH * HTTP/1.1\r\n").0,
-        Kind::Misconfiguration
-    );
+    assert_eq!(classify(&multicast, b"M-SEARCH * HTTP/1.1\r\n").0, Kind::Misconfiguration);
     assert_eq!(classify(&udp(40_000, 514), b"<1345>x").0, Kind::Other);
     assert_eq!(classify(&udp(40_000, 514), b"<>x").0, Kind::Other);
     let mut late = utp;

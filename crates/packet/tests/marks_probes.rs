@@ -11,22 +11,12 @@ use marks_support::{dns, requests, udp, zeros};
 fn check_probe(dst_port: u16, payload: &[u8], expected: &str) {
     let packet = udp(40_000, dst_port);
     let number = probe::probe(&packet, payload);
-    assert_eq!(
-        probe::name(number),
-        expected,
-        "port {dst_port}: {}",
-        payload.escape_ascii()
-    );
+    assert_eq!(probe::name(number), expected, "port {dst_port}: {}", payload.escape_ascii());
     let (kind, seen) = classify(&packet, payload);
     if expected.is_empty() {
         assert_ne!(kind, Kind::Probe, "{}", payload.escape_ascii());
     } else {
-        assert_eq!(
-            (kind, seen),
-            (Kind::Probe, number),
-            "port {dst_port}: {}",
-            payload.escape_ascii()
-        );
+        assert_eq!((kind, seen), (Kind::Probe, number), "port {dst_port}: {}", payload.escape_ascii());
     }
 }
 
@@ -46,20 +36,11 @@ fn every_request_of_the_table_is_recognised() {
 #[test]
 fn the_ports_of_the_table_are_those_of_the_tests() {
     for (port, payload, name) in requests() {
-        let probe = probe::PROBES
-            .iter()
-            .find(|probe| probe.name == name)
-            .unwrap();
+        let probe = probe::PROBES.iter().find(|probe| probe.name == name).unwrap();
         if probe.ports.is_empty() {
             check_probe(60_001, &payload, name);
         } else {
-            assert!(
-                probe
-                    .ports
-                    .iter()
-                    .any(|(low, high)| (*low..=*high).contains(&port)),
-                "{name}"
-            );
+            assert!(probe.ports.iter().any(|(low, high)| (*low..=*high).contains(&port)), "{name}");
             assert_ne!(
                 probe::name(probe::probe(&udp(1, 60_001), &payload)),
                 name,
@@ -89,14 +70,7 @@ fn near_misses_are_no_requests() {
     check_probe(9999, b"OPTIONS", "");
     check_probe(27015, b"\xff\xff\xff\xffTSource", "");
     // A cut question still is a question.
-    check_probe(
-        53,
-        dns(0x0100, [1, 0, 0, 0], 255, 1).get(..14).unwrap(),
-        "dns-query",
-    );
-    let not_udp = Packet {
-        proto: 6,
-        ..udp(1, 19)
-    };
+    check_probe(53, dns(0x0100, [1, 0, 0, 0], 255, 1).get(..14).unwrap(), "dns-query");
+    let not_udp = Packet { proto: 6, ..udp(1, 19) };
     assert_eq!(probe::probe(&not_udp, b"x"), 0);
 }

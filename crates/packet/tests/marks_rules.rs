@@ -37,18 +37,12 @@ fn check(conditions: &str, packet: &Packet, options: &[u8], payload: &[u8], hold
 fn each_condition_holds_and_fails() {
     let syn = "flags_set = [\"SYN\"]\n";
     for (yes, no) in [
-        (
-            "protocol = \"tcp\"\nttl = 50",
-            "protocol = \"udp\"\nttl = 50",
-        ),
+        ("protocol = \"tcp\"\nttl = 50", "protocol = \"udp\"\nttl = 50"),
         ("protocol = 6\nttl = 50", "protocol = 132\nttl = 50"),
         ("flags_set = [\"SYN\"]", "flags_set = [\"SYN\", \"ECE\"]"),
         ("flags_unset = [\"ACK\", \"NS\"]", "flags_unset = [\"SYN\"]"),
         ("dst_port = 2323", "dst_port = 23"),
-        (
-            "dst_port = [23, \"2300-2400\"]",
-            "dst_port = [23, \"2324-2400\"]",
-        ),
+        ("dst_port = [23, \"2300-2400\"]", "dst_port = [23, \"2324-2400\"]"),
         ("src_port = \"4000-4000\"", "src_port = \"0-3999\""),
         ("ip_id = 300", "ip_id = [299, 301]"),
         ("ttl = \"33-64\"", "ttl = \"51-64\""),
@@ -57,29 +51,14 @@ fn each_condition_holds_and_fails() {
         ("seq = 1000", "seq = 1001"),
         ("payload_text = \"GET /\"", "payload_text = \"GET //\""),
         ("payload_hex = \"47 45 54\"", "payload_hex = \"4745 55\""),
-        (
-            "payload_contains = \"zgrab\"",
-            "payload_contains = \"zgrub\"",
-        ),
+        ("payload_contains = \"zgrab\"", "payload_contains = \"zgrub\""),
     ] {
         let (yes, no) = (yes.replace("\"60\"", "60"), no);
         check(&yes, &packet(), &[], b"GET / zgrab", true);
         check(no, &packet(), &[], b"GET / zgrab", false);
     }
-    check(
-        &format!("{syn}options = \"M1460\""),
-        &packet(),
-        &[2, 4, 5, 0xb4],
-        &[],
-        true,
-    );
-    check(
-        &format!("{syn}options = \"M1460\""),
-        &packet(),
-        &[2, 4, 5, 0xb5],
-        &[],
-        false,
-    );
+    check(&format!("{syn}options = \"M1460\""), &packet(), &[2, 4, 5, 0xb4], &[], true);
+    check(&format!("{syn}options = \"M1460\""), &packet(), &[2, 4, 5, 0xb5], &[], false);
     check(&format!("{syn}options = \"\""), &packet(), &[], &[], true);
     check(&format!("{syn}options = \"\""), &packet(), &[1], &[], false);
 }
@@ -110,64 +89,19 @@ fn sequence_numbers_made_of_the_destination() {
 
 #[test]
 fn a_field_that_is_null_meets_no_condition() {
-    let bare = |present: Present| Packet {
-        present,
-        ..packet()
-    };
-    check(
-        "window = 14600",
-        &bare(Present(Present::PORTS.0)),
-        &[],
-        &[],
-        false,
-    );
-    check(
-        "flags_unset = [\"ACK\"]",
-        &bare(Present(Present::PORTS.0)),
-        &[],
-        &[],
-        false,
-    );
-    check(
-        "dst_port = 2323",
-        &bare(Present(Present::TCP.0)),
-        &[],
-        &[],
-        false,
-    );
-    check(
-        "ip_id = 300",
-        &bare(Present(Present::TCP.0 | Present::PORTS.0)),
-        &[],
-        &[],
-        false,
-    );
+    let bare = |present: Present| Packet { present, ..packet() };
+    check("window = 14600", &bare(Present(Present::PORTS.0)), &[], &[], false);
+    check("flags_unset = [\"ACK\"]", &bare(Present(Present::PORTS.0)), &[], &[], false);
+    check("dst_port = 2323", &bare(Present(Present::TCP.0)), &[], &[], false);
+    check("ip_id = 300", &bare(Present(Present::TCP.0 | Present::PORTS.0)), &[], &[], false);
 }
 
 #[test]
 fn a_payload_condition_looks_so_far_and_no_farther() {
     let far = |zeros: usize| [vec![b'.'; zeros], b"zgrab".to_vec()].concat();
-    check(
-        "payload_contains = \"zgrab\"",
-        &packet(),
-        &[],
-        &far(507),
-        true,
-    );
-    check(
-        "payload_contains = \"zgrab\"",
-        &packet(),
-        &[],
-        &far(508),
-        false,
-    );
-    check(
-        "payload_contains = \"zgrab\"",
-        &packet(),
-        &[],
-        b"zgra",
-        false,
-    );
+    check("payload_contains = \"zgrab\"", &packet(), &[], &far(507), true);
+    check("payload_contains = \"zgrab\"", &packet(), &[], &far(508), false);
+    check("payload_contains = \"zgrab\"", &packet(), &[], b"zgra", false);
 }
 
 #[test]
@@ -200,17 +134,10 @@ fn rules_stand_between_default_headers_and_common_shapes() {
 
 #[test]
 fn the_first_rule_that_holds_gives_the_mark() {
-    let two = format!(
-        "{}{}",
-        rule("ttl = 50"),
-        rule("window = 14600").replace("mine", "second")
-    );
+    let two = format!("{}{}", rule("ttl = 50"), rule("window = 14600").replace("mine", "second"));
     let table = MarkTable::with_rules(&two).unwrap();
     assert_eq!(table.name(table.mark(&packet(), &[], &[])), "mine");
-    let other = Packet {
-        ttl: 51,
-        ..packet()
-    };
+    let other = Packet { ttl: 51, ..packet() };
     assert_eq!(table.mark(&other, &[], &[]), FIRST_RULE + 1);
     assert_eq!(table.name(FIRST_RULE + 1), "second");
     assert_eq!(table.name(FIRST_RULE + 2), "");
@@ -218,8 +145,7 @@ fn the_first_rule_that_holds_gives_the_mark() {
 
 #[test]
 fn a_rule_about_udp_is_measured_against_what_is_no_syn() {
-    let table =
-        MarkTable::with_rules(&rule("protocol = \"udp\"\ndst_port = 53\nmin_packets = 3")).unwrap();
+    let table = MarkTable::with_rules(&rule("protocol = \"udp\"\ndst_port = 53\nmin_packets = 3")).unwrap();
     let datagram = |dst_port| Packet {
         proto: 17,
         present: Present::PORTS,
@@ -228,12 +154,7 @@ fn a_rule_about_udp_is_measured_against_what_is_no_syn() {
     };
     let verdict = |hits: usize, misses: usize, syns: usize| {
         let mut evidence = Evidence::default();
-        let packets = [
-            vec![datagram(53); hits],
-            vec![datagram(54); misses],
-            vec![packet(); syns],
-        ]
-        .concat();
+        let packets = [vec![datagram(53); hits], vec![datagram(54); misses], vec![packet(); syns]].concat();
         for mut packet in packets {
             packet.mark = table.mark(&packet, &[], &[]);
             evidence.observe(&packet);
@@ -249,10 +170,7 @@ fn a_rule_about_udp_is_measured_against_what_is_no_syn() {
 #[test]
 fn the_example_is_in_force_as_it_says() {
     let table = MarkTable::with_rules(EXAMPLE).unwrap();
-    let rules: Vec<_> = table
-        .entries()
-        .filter(|entry| entry.number >= FIRST_RULE)
-        .collect();
+    let rules: Vec<_> = table.entries().filter(|entry| entry.number >= FIRST_RULE).collect();
     let names: Vec<&str> = rules.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(
         names,
@@ -268,15 +186,9 @@ fn the_example_is_in_force_as_it_says() {
     assert!(!rules[0].confirmed && !rules[1].confirmed && rules[2].confirmed);
     assert_eq!((rules[0].min_packets, rules[0].chance_log2), (3, None));
     assert_eq!((rules[1].min_packets, rules[1].chance_log2), (1, Some(-32)));
-    assert_eq!(
-        rules[0].rule,
-        "TCP, SYN set, ACK clear, destination port 23 or 5358, window 14600"
-    );
+    assert_eq!(rules[0].rule, "TCP, SYN set, ACK clear, destination port 23 or 5358, window 14600");
 
-    let hajime = Packet {
-        dst_port: 23,
-        ..packet()
-    };
+    let hajime = Packet { dst_port: 23, ..packet() };
     assert_eq!(table.name(table.mark(&hajime, &[], &[])), "hajime-type");
     assert_eq!(table.name(table.mark(&packet(), &[], &[])), "");
     let large = Packet {
@@ -284,10 +196,7 @@ fn the_example_is_in_force_as_it_says() {
         ttl: 230,
         ..packet()
     };
-    assert_eq!(
-        table.name(table.mark(&large, &[], &[])),
-        "corsaro-large-scale"
-    );
+    assert_eq!(table.name(table.mark(&large, &[], &[])), "corsaro-large-scale");
     assert_eq!(table.name(table.mark(&large, &[2, 4, 5, 0xb4], &[])), "");
 }
 
@@ -295,11 +204,7 @@ fn the_example_is_in_force_as_it_says() {
 fn chance_is_counted_from_ip_id_and_sequence_number() {
     let check = |conditions: &str, chance: Option<i32>| {
         let table = MarkTable::with_rules(&rule(conditions)).unwrap();
-        assert_eq!(
-            table.entry(FIRST_RULE).unwrap().chance_log2,
-            chance,
-            "{conditions}"
-        );
+        assert_eq!(table.entry(FIRST_RULE).unwrap().chance_log2, chance, "{conditions}");
     };
     check("window = 5", None);
     check("ip_id = 5", Some(-16));
@@ -335,111 +240,48 @@ fn refusals_name_the_rule_and_what_is_wrong() {
     check("rules = 1", &["unknown key `rules`", "hint"]);
     check("rule = 1", &["[[rule]]"]);
     check("rule = [1]", &["[[rule]]"]);
-    check(
-        &rule("windows = 5"),
-        &["`mine`", "`windows`", "did you mean `window`?"],
-    );
-    check(
-        &rule("zzz = 5"),
-        &["`mine`", "`zzz`", "the keys are name, source"],
-    );
-    check(
-        "[[rule]]\nsource = \"x\"\nttl = 5",
-        &["`number 1`", "`name` is missing"],
-    );
-    check(
-        "[[rule]]\nname = \"x\"\nttl = 5",
-        &["`x`", "`source` is missing"],
-    );
-    check(
-        "[[rule]]\nname = \"x\"\nttl = 5\nsource = \"\"",
-        &["`source` is missing"],
-    );
-    check(
-        "[[rule]]\nname = \"Mirai 2\"\nttl = 5\nsource = \"x\"",
-        &["`name` must be made of"],
-    );
+    check(&rule("windows = 5"), &["`mine`", "`windows`", "did you mean `window`?"]);
+    check(&rule("zzz = 5"), &["`mine`", "`zzz`", "the keys are name, source"]);
+    check("[[rule]]\nsource = \"x\"\nttl = 5", &["`number 1`", "`name` is missing"]);
+    check("[[rule]]\nname = \"x\"\nttl = 5", &["`x`", "`source` is missing"]);
+    check("[[rule]]\nname = \"x\"\nttl = 5\nsource = \"\"", &["`source` is missing"]);
+    check("[[rule]]\nname = \"Mirai 2\"\nttl = 5\nsource = \"x\"", &["`name` must be made of"]);
     check(
         &rule("ttl = 5").replace("mine", &"m".repeat(33)),
         &["`name` must be a text of at most 32"],
     );
-    check(
-        &rule("ttl = 5").replace("mine", "mirai"),
-        &["`mirai`", "taken"],
-    );
-    check(
-        &format!("{}{}", rule("ttl = 5"), rule("ttl = 6")),
-        &["`mine`", "taken"],
-    );
+    check(&rule("ttl = 5").replace("mine", "mirai"), &["`mirai`", "taken"]);
+    check(&format!("{}{}", rule("ttl = 5"), rule("ttl = 6")), &["`mine`", "taken"]);
     check(&rule(""), &["`mine`", "no condition"]);
     check(&rule("protocol = \"udp\""), &["no condition"]);
-    check(
-        &rule("protocol = \"sctp\"\nttl = 1"),
-        &["`protocol` must be"],
-    );
+    check(&rule("protocol = \"sctp\"\nttl = 1"), &["`protocol` must be"]);
     check(&rule("protocol = 256\nttl = 1"), &["`protocol` must be"]);
-    check(
-        &rule("protocol = \"udp\"\nwindow = 1"),
-        &["`protocol` is not tcp"],
-    );
-    check(
-        &rule("flags_set = \"SYN\""),
-        &["`flags_set` must be a list"],
-    );
+    check(&rule("protocol = \"udp\"\nwindow = 1"), &["`protocol` is not tcp"]);
+    check(&rule("flags_set = \"SYN\""), &["`flags_set` must be a list"]);
     check(&rule("flags_set = []"), &["`flags_set` must be a list"]);
-    check(
-        &rule("flags_set = [\"syn\"]"),
-        &["`flags_set` must be a list of FIN, SYN"],
-    );
+    check(&rule("flags_set = [\"syn\"]"), &["`flags_set` must be a list of FIN, SYN"]);
     check(
         &rule("flags_set = [\"SYN\"]\nflags_unset = [\"SYN\"]"),
         &["`flags_unset` names a flag"],
     );
-    check(
-        &rule("ttl = 256"),
-        &["`ttl` must be numbers from 0 to 255", "not 256"],
-    );
+    check(&rule("ttl = 256"), &["`ttl` must be numbers from 0 to 255", "not 256"]);
     check(&rule("ttl = -1"), &["not -1"]);
     check(&rule("ttl = \"9-3\""), &["not \"9-3\""]);
     check(&rule("ttl = \"a-b\""), &["not \"a-b\""]);
     check(&rule("ttl = 1.5"), &["a value of type float"]);
     check(&rule("dst_port = []"), &["`dst_port` must hold 1 to 64"]);
-    check(
-        &rule(&format!("dst_port = {:?}", vec![1; 65])),
-        &["`dst_port` must hold 1 to 64"],
-    );
-    check(
-        &rule("seq = 4294967296"),
-        &["`seq` must be a number below 2^32"],
-    );
+    check(&rule(&format!("dst_port = {:?}", vec![1; 65])), &["`dst_port` must hold 1 to 64"]);
+    check(&rule("seq = 4294967296"), &["`seq` must be a number below 2^32"]);
     check(&rule("seq = \"dst\""), &["`seq`", "destination-reversed"]);
     check(&rule("options = \"M1460\""), &["`options` needs flags_set"]);
-    check(
-        &rule("payload_hex = \"abc\""),
-        &["`payload_hex` must be 1 to 64 bytes"],
-    );
+    check(&rule("payload_hex = \"abc\""), &["`payload_hex` must be 1 to 64 bytes"]);
     check(&rule("payload_hex = \"xy\""), &["`payload_hex` must be"]);
-    check(
-        &rule(&format!("payload_hex = \"{}\"", "ab".repeat(65))),
-        &["`payload_hex` must be"],
-    );
-    check(
-        &rule("payload_hex = \"ab\"\npayload_text = \"a\""),
-        &["one prefix is enough"],
-    );
+    check(&rule(&format!("payload_hex = \"{}\"", "ab".repeat(65))), &["`payload_hex` must be"]);
+    check(&rule("payload_hex = \"ab\"\npayload_text = \"a\""), &["one prefix is enough"]);
     check(&rule("payload_text = \"\""), &["`payload_text` is empty"]);
-    check(
-        &rule(&format!("payload_contains = \"{}\"", "a".repeat(65))),
-        &["at most 64 bytes"],
-    );
-    check(
-        &rule("ttl = 5\nmin_packets = 0"),
-        &["`min_packets` must be a number from 1"],
-    );
-    check(
-        &rule("ttl = 5\nconfirmed = 1"),
-        &["`confirmed` must be true or false"],
-    );
+    check(&rule(&format!("payload_contains = \"{}\"", "a".repeat(65))), &["at most 64 bytes"]);
+    check(&rule("ttl = 5\nmin_packets = 0"), &["`min_packets` must be a number from 1"]);
+    check(&rule("ttl = 5\nconfirmed = 1"), &["`confirmed` must be true or false"]);
     check(&"#".repeat(300_000), &["300000 bytes"]);
 }
 
@@ -453,10 +295,7 @@ fn as_many_rules_as_there_are_numbers_and_no_more() {
     let table = MarkTable::with_rules(&many(RULES_MAX)).unwrap();
     let last = u8::try_from(RULES_MAX - 1).unwrap() + FIRST_RULE;
     assert_eq!(table.name(last), "mine-199");
-    let odd = Packet {
-        ttl: 199,
-        ..packet()
-    };
+    let odd = Packet { ttl: 199, ..packet() };
     assert_eq!(table.mark(&odd, &[], &[]), last);
     assert!(refusal(&many(RULES_MAX + 1)).contains("201 rules, at most 200"));
     assert_eq!(

@@ -39,15 +39,10 @@ impl Apportion {
         if given == total {
             return;
         }
-        let mut order: Vec<usize> = (0..weights.len())
-            .filter(|&cell| weights[cell] > 0)
-            .collect();
+        let mut order: Vec<usize> = (0..weights.len()).filter(|&cell| weights[cell] > 0).collect();
         order.sort_unstable_by_key(|&cell| (-self.owed[cell], cell));
         while given < total {
-            for &cell in order
-                .iter()
-                .take(usize::try_from(total - given).unwrap_or(usize::MAX))
-            {
+            for &cell in order.iter().take(usize::try_from(total - given).unwrap_or(usize::MAX)) {
                 shares[cell] += 1;
                 self.owed[cell] -= 1_000_000;
                 given += 1;
@@ -97,17 +92,11 @@ mod tests {
             let today = day % 7;
             let shares = apportion.divide(today, &weights);
             assert_eq!(shares.iter().sum::<u64>(), today);
-            shares
-                .iter()
-                .zip(&mut sums)
-                .for_each(|(share, sum)| *sum += share);
+            shares.iter().zip(&mut sums).for_each(|(share, sum)| *sum += share);
             total += today;
         }
         for (sum, weight) in sums.iter().zip(weights) {
-            assert!(
-                sum.abs_diff(total * weight / 1000) <= 2,
-                "{sums:?} of {total}"
-            );
+            assert!(sum.abs_diff(total * weight / 1000) <= 2, "{sums:?} of {total}");
         }
         assert_eq!(Apportion::default().divide(10, &[0, 0]), [0, 0]);
     }
@@ -117,11 +106,7 @@ mod tests {
         let mut apportion = Apportion::default();
         for day in 0..300u64 {
             let weights = [day % 3, 5, day % 11, 0, u64::from(day == 200)];
-            assert_eq!(
-                apportion.divide(day % 5, &weights).iter().sum::<u64>(),
-                day % 5,
-                "day {day}"
-            );
+            assert_eq!(apportion.divide(day % 5, &weights).iter().sum::<u64>(), day % 5, "day {day}");
         }
     }
 

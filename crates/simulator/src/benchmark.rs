@@ -52,18 +52,10 @@ const MIX: [(Tool, u64, Targets); 12] = [
     (Tool::Nmap, 2, &[]),
     (Tool::Unicornscan, 1, &[]),
     (Tool::Linux, 22, &[]),
-    (
-        Tool::Windows,
-        12,
-        &[(6, 445), (6, 445), (6, 445), (6, 1433), (6, 3389), (6, 139)],
-    ),
+    (Tool::Windows, 12, &[(6, 445), (6, 445), (6, 445), (6, 1433), (6, 3389), (6, 139)]),
     (Tool::Udp, 7, &UDP_PORTS),
     (Tool::Echo, 4, &[(1, 0)]),
-    (
-        Tool::Backscatter,
-        7,
-        &[(6, 80), (6, 443), (6, 443), (6, 22), (17, 53), (6, 25565)],
-    ),
+    (Tool::Backscatter, 7, &[(6, 80), (6, 443), (6, 443), (6, 22), (17, 53), (6, 25565)]),
 ];
 
 /// UDP services asked for, the commoner ones more than once.
@@ -84,10 +76,9 @@ const UDP_PORTS: [(u8, u16); 12] = [
 
 /// The ports that scanners like best, in falling order; drawn by rank.
 const TOP_PORTS: [u16; 64] = [
-    6379, 22, 80, 443, 8080, 445, 3389, 5555, 1433, 8443, 81, 2222, 3306, 5900, 21, 8000, 37215,
-    60023, 8888, 8081, 52869, 25, 5432, 2375, 9200, 27017, 11211, 110, 143, 993, 995, 3128, 1723,
-    8291, 8728, 5060, 7547, 49152, 9000, 10000, 8009, 4443, 5038, 1080, 2376, 5985, 9090, 8545,
-    6443, 10250, 50070, 7001, 5601, 102, 502, 47808, 20000, 1911, 44818, 789, 9600, 2404, 111, 135,
+    6379, 22, 80, 443, 8080, 445, 3389, 5555, 1433, 8443, 81, 2222, 3306, 5900, 21, 8000, 37215, 60023, 8888, 8081, 52869, 25, 5432, 2375,
+    9200, 27017, 11211, 110, 143, 993, 995, 3128, 1723, 8291, 8728, 5060, 7547, 49152, 9000, 10000, 8009, 4443, 5038, 1080, 2376, 5985,
+    9090, 8545, 6443, 10250, 50070, 7001, 5601, 102, 502, 47808, 20000, 1911, 44818, 789, 9600, 2404, 111, 135,
 ];
 
 /// A benchmark capture yet to be written.
@@ -131,8 +122,7 @@ impl BenchmarkCapture {
     ///
     /// [`SimulatorError::Output`] when `out` fails, or when the packets' times do not fit the format (1970–2106).
     pub fn write(&self, out: impl Write) -> Result<u64, SimulatorError> {
-        self.write_frames(out)
-            .map_err(|source| SimulatorError::Output { source })
+        self.write_frames(out).map_err(|source| SimulatorError::Output { source })
     }
 
     fn write_frames(&self, out: impl Write) -> std::io::Result<u64> {
@@ -143,9 +133,7 @@ impl BenchmarkCapture {
         let mut bytes = 24;
         for nth in 0..self.packets {
             let datagram = self.datagram(nth, &mut dice);
-            let frame = wire
-                .frame(framing, &datagram)
-                .map_err(std::io::Error::other)?;
+            let frame = wire.frame(framing, &datagram).map_err(std::io::Error::other)?;
             writer.write(datagram.time_us, frame)?;
             bytes += 16 + frame.len() as u64;
         }
@@ -167,9 +155,7 @@ impl BenchmarkCapture {
         let headers = headers(tool, &host, dst, target, 0, dice);
         let offset = u128::from(nth) * u128::from(self.span_us) / u128::from(self.packets.max(1));
         Datagram {
-            time_us: self
-                .start_us
-                .saturating_add(i64::try_from(offset).unwrap_or(i64::MAX)),
+            time_us: self.start_us.saturating_add(i64::try_from(offset).unwrap_or(i64::MAX)),
             src: host.address,
             dst,
             id: headers.id,
@@ -230,8 +216,7 @@ fn host(word: u64) -> (Host, u8) {
     let part = |at: usize| u16::from_be_bytes([halves[1][at], halves[1][at + 1]]);
     let blocks = REGIONS[region].blocks;
     let block = blocks[usize::from(halves[0][0]) % blocks.len()];
-    let spread =
-        u32::from_be_bytes([halves[0][1], halves[0][2], halves[0][3], 0]) & (block.len() - 1);
+    let spread = u32::from_be_bytes([halves[0][1], halves[0][2], halves[0][3], 0]) & (block.len() - 1);
     let host = Host {
         address: block.first | spread | (u32::from(halves[0][4]) % 254 + 1),
         hops: halves[0][5] % 17 + 8,
@@ -265,19 +250,9 @@ mod tests {
             last_us = datagram.time_us;
         }
         assert!(mirai.abs_diff(20_000) < 800, "{mirai}");
-        assert!(
-            (tools["masscan"] + tools["masscan_2023"]).abs_diff(50_000) < 1200,
-            "{tools:?}"
-        );
-        assert!(
-            (tools["zmap"] + tools["zmap_4"]).abs_diff(20_000) < 800,
-            "{tools:?}"
-        );
-        assert!(
-            (10_000..30_000).contains(&sources.len()),
-            "{}",
-            sources.len()
-        );
+        assert!((tools["masscan"] + tools["masscan_2023"]).abs_diff(50_000) < 1200, "{tools:?}");
+        assert!((tools["zmap"] + tools["zmap_4"]).abs_diff(20_000) < 800, "{tools:?}");
+        assert!((10_000..30_000).contains(&sources.len()), "{}", sources.len());
         assert!(last_us < capture.start_us + 3_600_000_000);
     }
 

@@ -39,9 +39,7 @@ impl Curve {
         let after = self.knots.partition_point(|&(knot, _)| knot <= day);
         let left = after.checked_sub(1).and_then(|at| self.knots.get(at));
         match (left, self.knots.get(after)) {
-            (Some(&(from, a)), Some(&(to, b))) => {
-                a + (b - a) * i64::from(day.0 - from.0) / i64::from(to.0 - from.0)
-            }
+            (Some(&(from, a)), Some(&(to, b))) => a + (b - a) * i64::from(day.0 - from.0) / i64::from(to.0 - from.0),
             (Some(&(_, value)), None) | (None, Some(&(_, value))) => value,
             (None, None) => 0,
         }
@@ -57,10 +55,7 @@ fn micro(value: f64) -> Option<i64> {
     if !(0.0..=VALUE_MAX).contains(&value) {
         return None;
     }
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "at most 10^13 by the check above, exact in both types"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "at most 10^13 by the check above, exact in both types")]
     Some((value * 1e6).round() as i64)
 }
 

@@ -100,9 +100,7 @@ impl Datagram {
     /// Whether the packet bears Mirai's mark: SYN without ACK whose sequence number is the destination address.
     pub(crate) const fn is_mirai(&self) -> bool {
         match self.body {
-            Body::Tcp { seq, flags, .. } => {
-                seq == self.dst && flags & (flag::SYN | flag::ACK) == flag::SYN
-            }
+            Body::Tcp { seq, flags, .. } => seq == self.dst && flags & (flag::SYN | flag::ACK) == flag::SYN,
             Body::Udp { .. } | Body::Echo { .. } | Body::Unreachable { .. } => false,
         }
     }

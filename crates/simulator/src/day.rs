@@ -19,9 +19,7 @@ impl Day {
         if day == 0 || day > month_days(year, month) {
             return None;
         }
-        let years: i32 = (1970..year)
-            .map(|y| if is_leap(y) { 366 } else { 365 })
-            .sum();
+        let years: i32 = (1970..year).map(|y| if is_leap(y) { 366 } else { 365 }).sum();
         let months: u32 = (1..month).map(|m| month_days(year, m)).sum();
         Some(Day(years + i32::try_from(months + day - 1).ok()?))
     }
@@ -94,10 +92,7 @@ pub(crate) fn parse_minute(text: &str) -> Option<i64> {
         return Some(Day::parse(text)?.start_us());
     };
     let (hour, minute) = clock.split_once(':')?;
-    if hour.len() != 2
-        || minute.len() != 2
-        || !clock.bytes().all(|b| b == b':' || b.is_ascii_digit())
-    {
+    if hour.len() != 2 || minute.len() != 2 || !clock.bytes().all(|b| b == b':' || b.is_ascii_digit()) {
         return None;
     }
     let (hour, minute): (i64, i64) = (hour.parse().ok()?, minute.parse().ok()?);
@@ -135,10 +130,7 @@ mod tests {
         ] {
             let day = Day::parse(text).unwrap();
             assert_eq!((day.0, day.weekday()), (number, weekday), "{text}");
-            assert_eq!(
-                (day.to_string().as_str(), day.quarter().as_str()),
-                (text, quarter)
-            );
+            assert_eq!((day.to_string().as_str(), day.quarter().as_str()), (text, quarter));
         }
         for number in 0..40_000 {
             assert_eq!(Day::parse(&Day(number).to_string()), Some(Day(number)));
@@ -159,17 +151,9 @@ mod tests {
         ] {
             assert_eq!(Day::parse(text), None, "{text}");
         }
-        for text in [
-            "2022-01-01T24:00",
-            "2022-01-01T1:00",
-            "2022-01-01T10:60",
-            "2022-01-01 10:00",
-        ] {
+        for text in ["2022-01-01T24:00", "2022-01-01T1:00", "2022-01-01T10:60", "2022-01-01 10:00"] {
             assert_eq!(parse_minute(text), None, "{text}");
         }
-        assert_eq!(
-            parse_minute("1970-01-02T01:02"),
-            Some(DAY_US + 3_720_000_000)
-        );
+        assert_eq!(parse_minute("1970-01-02T01:02"), Some(DAY_US + 3_720_000_000));
     }
 }

@@ -25,10 +25,7 @@ impl Dice {
     /// The stream for `purpose`, told apart by two labels.
     pub(crate) fn new(seed: u64, purpose: Purpose, first: u64, second: u64) -> Dice {
         let mut key = [0u8; 32];
-        for (at, word) in [seed, purpose as u64, first, second]
-            .into_iter()
-            .enumerate()
-        {
+        for (at, word) in [seed, purpose as u64, first, second].into_iter().enumerate() {
             key[at * 8..at * 8 + 8].copy_from_slice(&word.to_le_bytes());
         }
         Dice(ChaCha8Rng::from_seed(key))
@@ -81,8 +78,7 @@ impl Dice {
     pub(crate) fn weighted(&mut self, sums: &[u64]) -> usize {
         let total = sums.last().copied().unwrap_or(0);
         let at = self.below(total);
-        sums.partition_point(|&sum| sum <= at)
-            .min(sums.len().saturating_sub(1))
+        sums.partition_point(|&sum| sum <= at).min(sums.len().saturating_sub(1))
     }
 
     /// Puts `items` in random order (Fisher–Yates).
@@ -138,10 +134,7 @@ mod tests {
             assert!((1024..=1030).contains(&dice.port(1024, 1030)));
             counts[dice.weighted(&[1, 1, 10])] += 1;
         }
-        assert_eq!(
-            (dice.below(0), dice.weighted(&[]), dice.weighted(&[0, 0])),
-            (0, 0, 1)
-        );
+        assert_eq!((dice.below(0), dice.weighted(&[]), dice.weighted(&[0, 0])), (0, 0, 1));
         assert_eq!(counts[1], 0);
         assert!((800..1200).contains(&counts[0]), "{counts:?}");
         let mut items: Vec<u32> = (0..100).collect();

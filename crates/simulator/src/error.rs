@@ -20,9 +20,7 @@ pub enum SimulatorError {
         reason: String,
     },
     /// The scenario would make more packets than it (or the simulator) allows.
-    #[error(
-        "cannot simulate {scenario:?}: more than {packets_max} packets by {day}; hint: raise `packets_max` or lower the curves"
-    )]
+    #[error("cannot simulate {scenario:?}: more than {packets_max} packets by {day}; hint: raise `packets_max` or lower the curves")]
     TooManyPackets {
         /// Name of the scenario.
         scenario: String,

@@ -73,12 +73,7 @@ impl Pool<'_> {
         // Leases from half to one and a half times the mean, ending on different days.
         let lease = (mean / 2 + place % (mean + 1)).max(1);
         let elapsed = u64::from(day.0.unsigned_abs()) + (place >> 32) % lease;
-        let mut dice = Dice::new(
-            self.seed,
-            Purpose::Host,
-            self.label,
-            mix(slot, elapsed / lease),
-        );
+        let mut dice = Dice::new(self.seed, Purpose::Host, self.label, mix(slot, elapsed / lease));
         Host {
             address: self.region.address(&mut dice),
             hops: u8::try_from(dice.port(8, 24)).unwrap_or(8),
@@ -123,16 +118,11 @@ mod tests {
     fn tails_differ() {
         let share_of_busiest = |tail| {
             let pool = pool(10, tail);
-            let mut weights: Vec<u64> = (0..1000)
-                .map(|slot| pool.host(slot, Day(0)).weight)
-                .collect();
+            let mut weights: Vec<u64> = (0..1000).map(|slot| pool.host(slot, Day(0)).weight).collect();
             weights.sort_unstable();
             weights[990..].iter().sum::<u64>() * 100 / weights.iter().sum::<u64>()
         };
         let shares = [Tail::Even, Tail::Light, Tail::Heavy, Tail::Extreme].map(share_of_busiest);
-        assert!(
-            shares.is_sorted() && shares[0] == 1 && shares[3] > 30,
-            "{shares:?}"
-        );
+        assert!(shares.is_sorted() && shares[0] == 1 && shares[3] > 30, "{shares:?}");
     }
 }

@@ -31,11 +31,9 @@ pub use error::SimulatorError;
 pub use planted::{Direction, Planted, Subject};
 pub use region::{Block, REGIONS, Region, region_index, region_of};
 pub use scenario::{
-    DAYS_MAX, KNOTS_MAX, PACKETS_MAX, POPULATIONS_MAX, PORTS_MAX, SENSOR_ADDRESSES_MAX,
-    SENSORS_MAX, SHIPPED, Scenario, Sensor, TEXT_BYTES_MAX,
+    DAYS_MAX, KNOTS_MAX, PACKETS_MAX, POPULATIONS_MAX, PORTS_MAX, SENSOR_ADDRESSES_MAX, SENSORS_MAX, SHIPPED, Scenario, Sensor,
+    TEXT_BYTES_MAX,
 };
 pub use simulate::{Progress, Summary, TRUTH_FILE, senders, simulate, truth};
 pub use tool::Tool;
-pub use truth::{
-    Counts, DayTruth, PlantedTruth, QuarterTruth, RANKS, Rank, SensorTruth, TRUTH_VERSION, Truth,
-};
+pub use truth::{Counts, DayTruth, PlantedTruth, QuarterTruth, RANKS, Rank, SensorTruth, TRUTH_VERSION, Truth};

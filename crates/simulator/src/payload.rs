@@ -22,8 +22,7 @@ const fn request(port: u16, bytes: &'static [u8]) -> Request {
 }
 
 /// DNS: question `version.bind`, class CHAOS, type TXT (RFC 4892).
-const DNS_VERSION_BIND: &[u8] =
-    b"\x00\x00\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03";
+const DNS_VERSION_BIND: &[u8] = b"\x00\x00\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03";
 /// NTP private mode, implementation XNTPD, request 42: monitor list.
 const NTP_MONLIST: &[u8] = b"\x17\x00\x03\x2a\x00\x00\x00\x00";
 /// SNMP version 1, community `public`, get-next of 1.3.6.1.2.1.
@@ -35,13 +34,11 @@ const MEMCACHED: &[u8] = b"\x00\x01\x00\x00\x00\x01\x00\x00stats items\r\n";
 /// ONC RPC call: portmapper (100000) version 2, procedure 4 (dump).
 const PORTMAP_DUMP: &[u8] = b"\x65\x72\x0a\x37\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01\x86\xa0\x00\x00\x00\x02\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
 /// CoAP confirmable GET of /.well-known/core (RFC 7252).
-const COAP: &[u8] =
-    b"\x40\x01\x7d\x70\xbb\x2e\x77\x65\x6c\x6c\x2d\x6b\x6e\x6f\x77\x6e\x04\x63\x6f\x72\x65";
+const COAP: &[u8] = b"\x40\x01\x7d\x70\xbb\x2e\x77\x65\x6c\x6c\x2d\x6b\x6e\x6f\x77\x6e\x04\x63\x6f\x72\x65";
 /// Connection-less LDAP search of the root object for its attributes.
 const CLDAP: &[u8] = b"\x30\x25\x02\x01\x01\x63\x20\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\x87\x0b\x6f\x62\x6a\x65\x63\x74\x63\x6c\x61\x73\x73\x30\x00";
 /// RMCP presence ping to the baseboard controller (ASF).
-const IPMI: &[u8] =
-    b"\x06\x00\xff\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x09\x20\x18\xc8\x81\x00\x38\x8e\x04\xb5";
+const IPMI: &[u8] = b"\x06\x00\xff\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x09\x20\x18\xc8\x81\x00\x38\x8e\x04\xb5";
 /// SIP OPTIONS without a route.
 const SIP_OPTIONS: &[u8] = b"OPTIONS sip:100@198.18.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.18.0.2:5060;branch=z9hG4bK-1;rport\r\nMax-Forwards: 70\r\nFrom: <sip:100@198.18.0.2>;tag=1\r\nTo: <sip:100@198.18.0.1>\r\nCall-ID: 1@198.18.0.2\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
 /// mDNS question for all services.
@@ -90,14 +87,11 @@ pub(crate) fn for_port(port: u16) -> (&'static [u8], bool) {
     REQUESTS
         .iter()
         .find(|request| request.port == port)
-        .map_or((b"\n".as_slice(), false), |request| {
-            (request.bytes, request.transaction)
-        })
+        .map_or((b"\n".as_slice(), false), |request| (request.bytes, request.transaction))
 }
 
 /// Data of an echo request as Linux `ping` counts it up after its timestamp (48 of the 56 bytes).
-pub(crate) const ECHO_LINUX: &[u8] =
-    b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f !\"#$%&'()*+,-./01234567";
+pub(crate) const ECHO_LINUX: &[u8] = b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f !\"#$%&'()*+,-./01234567";
 /// Data of an echo request as Windows `ping` sends it.
 pub(crate) const ECHO_WINDOWS: &[u8] = b"abcdefghijklmnopqrstuvwabcdefghi";
 
@@ -108,15 +102,9 @@ mod tests {
     #[test]
     fn every_port_has_one_request_that_fits() {
         for (at, request) in REQUESTS.iter().enumerate() {
+            assert!(!request.bytes.is_empty() && request.bytes.len() <= 400, "port {}", request.port);
             assert!(
-                !request.bytes.is_empty() && request.bytes.len() <= 400,
-                "port {}",
-                request.port
-            );
-            assert!(
-                REQUESTS[..at]
-                    .iter()
-                    .all(|other| other.port != request.port),
+                REQUESTS[..at].iter().all(|other| other.port != request.port),
                 "port {} twice",
                 request.port
             );

@@ -29,9 +29,7 @@ pub(crate) struct Crowd<'a> {
 
 impl<'a> Crowd<'a> {
     pub(crate) fn new(scenario: &'a Scenario, population: &'a Population, seed: u64) -> Crowd<'a> {
-        let row = |&(target, _): &(Target, _)| {
-            sensor_sums(&scenario.sensors, &population.sensors, target)
-        };
+        let row = |&(target, _): &(Target, _)| sensor_sums(&scenario.sensors, &population.sensors, target);
         Crowd {
             population,
             sensors: &scenario.sensors,
@@ -47,12 +45,7 @@ impl<'a> Crowd<'a> {
     /// How many packets the population sends on `day`.
     pub(crate) fn due(&mut self, day: Day) -> u64 {
         let population = self.population;
-        let mut dice = Dice::new(
-            self.seed,
-            Purpose::Noise,
-            self.label,
-            u64::from(day.0.unsigned_abs()),
-        );
+        let mut dice = Dice::new(self.seed, Purpose::Noise, self.label, u64::from(day.0.unsigned_abs()));
         // Two uniform draws make a triangular noise of at most ± noise_percent.
         let swing = i64::from(dice.u16()) + i64::from(dice.u16()) - 65_535;
         let noise = MICRO + swing * i64::from(population.noise_percent) * 10_000 / 65_535;
@@ -67,34 +60,19 @@ impl<'a> Crowd<'a> {
         let shares = |at: usize| population.regions[at].1.at(day).unsigned_abs();
         let weights: Vec<u64> = (0..population.regions.len()).map(shares).collect();
         let packets = self.by_region.divide(due, &weights);
-        let source_sum: i64 = population
-            .regions
-            .iter()
-            .map(|(_, _, sources)| sources.at(day))
-            .sum();
+        let source_sum: i64 = population.regions.iter().map(|(_, _, sources)| sources.at(day)).sum();
         for (at, &packets) in packets.iter().enumerate() {
             if packets == 0 {
                 continue;
             }
             let (region, _, source_share) = &population.regions[at];
-            let weights: Vec<u64> = population
-                .ports
-                .iter()
-                .map(|(_, w)| w.at(day).unsigned_abs())
-                .collect();
+            let weights: Vec<u64> = population.ports.iter().map(|(_, w)| w.at(day).unsigned_abs()).collect();
             let ports = self.by_port[at].divide(packets, &weights);
             let sources = i128::from(population.sources.at(day)) * i128::from(source_share.at(day));
             let sources = sources / i128::from(source_sum.max(1));
-            let sources = u64::try_from((sources + 500_000) / 1_000_000)
-                .unwrap_or(0)
-                .clamp(1, packets);
+            let sources = u64::try_from((sources + 500_000) / 1_000_000).unwrap_or(0).clamp(1, packets);
             let label = mix(self.label, *region as u64);
-            let dice = Dice::new(
-                self.seed,
-                Purpose::Traffic,
-                label,
-                u64::from(day.0.unsigned_abs()),
-            );
+            let dice = Dice::new(self.seed, Purpose::Traffic, label, u64::from(day.0.unsigned_abs()));
             let pool = Pool {
                 seed: self.seed,
                 label,
@@ -106,27 +84,12 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "all of it is the day's plan for one region, used once"
-    )]
-    fn send_region(
-        &self,
-        day: Day,
-        region: usize,
-        ports: &[u64],
-        pool: &Pool<'_>,
-        sources: u64,
-        mut dice: Dice,
-        out: &mut Vec<Datagram>,
-    ) {
+    #[allow(clippy::too_many_arguments, reason = "all of it is the day's plan for one region, used once")]
+    fn send_region(&self, day: Day, region: usize, ports: &[u64], pool: &Pool<'_>, sources: u64, mut dice: Dice, out: &mut Vec<Datagram>) {
         let population = self.population;
         let mut plan: Vec<usize> = Vec::new();
         for (port, &count) in ports.iter().enumerate() {
-            plan.extend(std::iter::repeat_n(
-                port,
-                usize::try_from(count).unwrap_or(0),
-            ));
+            plan.extend(std::iter::repeat_n(port, usize::try_from(count).unwrap_or(0)));
         }
         dice.shuffle(&mut plan);
         let hosts: Vec<Host> = (0..sources).map(|slot| pool.host(slot, day)).collect();
@@ -134,18 +97,12 @@ impl<'a> Crowd<'a> {
         let hours = population.rhythm.sums();
         let mut targets = plan.into_iter();
         for (host, &count) in hosts.iter().zip(&counts) {
-            let start = population
-                .rhythm
-                .time_us(&hours, day, pool.region, &mut dice);
+            let start = population.rhythm.time_us(&hours, day, pool.region, &mut dice);
             let burst = Burst::new(start, day, &mut dice);
             for nth in 0..count {
                 let Some(port) = targets.next() else { return };
                 let time_us = match population.pacing {
-                    Pacing::Spread => {
-                        population
-                            .rhythm
-                            .time_us(&hours, day, pool.region, &mut dice)
-                    }
+                    Pacing::Spread => population.rhythm.time_us(&hours, day, pool.region, &mut dice),
                     Pacing::Burst => burst.time_us(&mut dice),
                     Pacing::Even => even(day, host, nth, count),
                 };

@@ -142,10 +142,7 @@ mod tests {
 
     #[test]
     fn blocks_are_aligned_and_disjoint() {
-        let blocks: Vec<(&str, Block)> = REGIONS
-            .iter()
-            .flat_map(|r| r.blocks.iter().map(|block| (r.code, *block)))
-            .collect();
+        let blocks: Vec<(&str, Block)> = REGIONS.iter().flat_map(|r| r.blocks.iter().map(|block| (r.code, *block))).collect();
         for (at, (code, block)) in blocks.iter().enumerate() {
             assert_eq!(
                 block.first & (block.len() - 1),
@@ -173,10 +170,6 @@ mod tests {
                 assert!(!matches!(address & 0xFF, 0 | 255));
             }
         }
-        assert_eq!(
-            region_of(0xC612_0001),
-            None,
-            "sensors' own addresses belong to no region"
-        );
+        assert_eq!(region_of(0xC612_0001), None, "sensors' own addresses belong to no region");
     }
 }

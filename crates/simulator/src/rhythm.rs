@@ -25,12 +25,10 @@ impl Rhythm {
         let weights: [u64; 24] = match self {
             Rhythm::Flat => [100; 24],
             Rhythm::Evening => [
-                90, 80, 72, 68, 65, 64, 68, 76, 84, 92, 98, 102, 106, 108, 110, 112, 116, 120, 126,
-                130, 132, 128, 116, 102,
+                90, 80, 72, 68, 65, 64, 68, 76, 84, 92, 98, 102, 106, 108, 110, 112, 116, 120, 126, 130, 132, 128, 116, 102,
             ],
             Rhythm::Office => [
-                60, 58, 56, 55, 55, 58, 66, 84, 112, 140, 150, 150, 138, 146, 152, 150, 142, 126,
-                104, 90, 80, 74, 68, 64,
+                60, 58, 56, 55, 55, 58, 66, 84, 112, 140, 150, 150, 138, 146, 152, 150, 142, 126, 104, 90, 80, 74, 68, 64,
             ],
         };
         let mut sum = 0;
@@ -41,13 +39,7 @@ impl Rhythm {
     }
 
     /// A time on `day` (microseconds since 1970-01-01 UTC), more likely in the region's busy hours.
-    pub(crate) fn time_us(
-        self,
-        sums: &[u64; 24],
-        day: Day,
-        region: &Region,
-        dice: &mut Dice,
-    ) -> i64 {
+    pub(crate) fn time_us(self, sums: &[u64; 24], day: Day, region: &Region, dice: &mut Dice) -> i64 {
         let within_hour = i64::try_from(dice.below(3_600_000_000)).unwrap_or(0);
         let local_hour = i64::try_from(dice.weighted(sums)).unwrap_or(0);
         let local_us = local_hour * 3_600_000_000 + within_hour;
@@ -107,8 +99,7 @@ mod tests {
             let mut dice = Dice::new(1, Purpose::Traffic, 0, 0);
             let mut hours = [0u32; 24];
             for _ in 0..200_000 {
-                let at = Rhythm::Evening.time_us(&Rhythm::Evening.sums(), day, region, &mut dice)
-                    - day.start_us();
+                let at = Rhythm::Evening.time_us(&Rhythm::Evening.sums(), day, region, &mut dice) - day.start_us();
                 assert!((0..DAY_US).contains(&at));
                 hours[usize::try_from(at / 3_600_000_000).unwrap()] += 1;
             }

@@ -61,12 +61,7 @@ pub struct Summary {
 /// # Errors
 ///
 /// [`SimulatorError::NotEmpty`], [`SimulatorError::File`] and [`SimulatorError::TooManyPackets`].
-pub fn simulate(
-    scenario: &Scenario,
-    seed: u64,
-    out: &Path,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Summary, SimulatorError> {
+pub fn simulate(scenario: &Scenario, seed: u64, out: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Summary, SimulatorError> {
     prepare(scenario, out)?;
     let (mut files, mut capture_bytes) = (0, 0);
     let mut wire = Wire::new();
@@ -79,8 +74,7 @@ pub fn simulate(
     let truth_path = out.join(TRUTH_FILE);
     let file = File::create(&truth_path).map_err(|source| failed("create", &truth_path, source))?;
     let mut file = BufWriter::new(file);
-    serde_json::to_writer(&mut file, &truth)
-        .map_err(|error| failed("write", &truth_path, error.into()))?;
+    serde_json::to_writer(&mut file, &truth).map_err(|error| failed("write", &truth_path, error.into()))?;
     file.write_all(b"\n")
         .and_then(|()| file.flush())
         .map_err(|source| failed("write", &truth_path, source))?;
@@ -104,12 +98,8 @@ pub fn truth(scenario: &Scenario, seed: u64) -> Result<Truth, SimulatorError> {
     run(scenario, seed, &mut |_| {}, &mut |_, datagrams| {
         let mut ip_bytes = 0;
         for datagram in datagrams {
-            let frame = wire
-                .frame(Framing::RawIp, datagram)
-                .map_err(io::Error::other);
-            ip_bytes += frame
-                .map_err(|source| SimulatorError::Output { source })?
-                .len() as u64;
+            let frame = wire.frame(Framing::RawIp, datagram).map_err(io::Error::other);
+            ip_bytes += frame.map_err(|source| SimulatorError::Output { source })?.len() as u64;
         }
         Ok(ip_bytes)
     })
@@ -122,11 +112,7 @@ pub fn truth(scenario: &Scenario, seed: u64) -> Result<Truth, SimulatorError> {
 /// # Errors
 ///
 /// [`SimulatorError::TooManyPackets`].
-pub fn senders(
-    scenario: &Scenario,
-    seed: u64,
-    visit: &mut dyn FnMut(Day, u32, Tool),
-) -> Result<(), SimulatorError> {
+pub fn senders(scenario: &Scenario, seed: u64, visit: &mut dyn FnMut(Day, u32, Tool)) -> Result<(), SimulatorError> {
     run(scenario, seed, &mut |_| {}, &mut |day, datagrams| {
         for datagram in datagrams {
             visit(day, datagram.src, datagram.tool);
@@ -140,12 +126,7 @@ pub fn senders(
 type Sink<'a> = dyn FnMut(Day, &[Datagram]) -> Result<u64, SimulatorError> + 'a;
 
 /// Makes the packets of every day and counts them.
-fn run(
-    scenario: &Scenario,
-    seed: u64,
-    progress: &mut dyn FnMut(Progress),
-    sink: &mut Sink<'_>,
-) -> Result<Truth, SimulatorError> {
+fn run(scenario: &Scenario, seed: u64, progress: &mut dyn FnMut(Progress), sink: &mut Sink<'_>) -> Result<Truth, SimulatorError> {
     let mut crowds: Vec<Crowd<'_>> = scenario
         .populations
         .iter()
@@ -164,8 +145,7 @@ fn run(
             crowd.send(day, due, &mut datagrams);
         }
         for one in &scenario.surveys {
-            let due = survey::packets_per_sweep(scenario, one)
-                * u64::from(24u32.div_ceil(one.every_hours));
+            let due = survey::packets_per_sweep(scenario, one) * u64::from(24u32.div_ceil(one.every_hours));
             room(scenario, day, packets + datagrams.len() as u64 + due)?;
             survey::sweep(scenario, one, seed, day, &mut datagrams);
         }
@@ -201,9 +181,7 @@ fn prepare(scenario: &Scenario, out: &Path) -> Result<(), SimulatorError> {
     fs::create_dir_all(out).map_err(|source| failed("create", out, source))?;
     let mut entries = fs::read_dir(out).map_err(|source| failed("read", out, source))?;
     if entries.next().is_some() {
-        return Err(SimulatorError::NotEmpty {
-            path: out.to_owned(),
-        });
+        return Err(SimulatorError::NotEmpty { path: out.to_owned() });
     }
     for sensor in &scenario.sensors {
         let folder = out.join(&sensor.name);
@@ -220,13 +198,7 @@ struct Written {
     ip_bytes: u64,
 }
 
-fn write_day(
-    scenario: &Scenario,
-    day: Day,
-    datagrams: &[Datagram],
-    out: &Path,
-    wire: &mut Wire,
-) -> Result<Written, SimulatorError> {
+fn write_day(scenario: &Scenario, day: Day, datagrams: &[Datagram], out: &Path, wire: &mut Wire) -> Result<Written, SimulatorError> {
     let mut written = Written::default();
     let mut left = datagrams;
     for (at, sensor) in scenario.sensors.iter().enumerate() {
@@ -238,28 +210,18 @@ fn write_day(
         }
         let path = out.join(&sensor.name).join(format!("{day}.pcap"));
         let file = File::create(&path).map_err(|source| failed("create", &path, source))?;
-        let frame_bytes = write_file(file, sensor.framing, mine, wire)
-            .map_err(|source| failed("write", &path, source))?;
+        let frame_bytes = write_file(file, sensor.framing, mine, wire).map_err(|source| failed("write", &path, source))?;
         written.files += 1;
         // 24 bytes before the file's packets, 16 before each.
         written.capture_bytes += 24 + 16 * mine.len() as u64 + frame_bytes;
-        let link_bytes = if sensor.framing == Framing::Ethernet {
-            ETHERNET_BYTES
-        } else {
-            0
-        };
+        let link_bytes = if sensor.framing == Framing::Ethernet { ETHERNET_BYTES } else { 0 };
         written.ip_bytes += frame_bytes - link_bytes * mine.len() as u64;
     }
     Ok(written)
 }
 
 /// Writes a sensor's packets of a day; how many bytes of frames they were.
-fn write_file(
-    file: File,
-    framing: Framing,
-    datagrams: &[Datagram],
-    wire: &mut Wire,
-) -> io::Result<u64> {
+fn write_file(file: File, framing: Framing, datagrams: &[Datagram], wire: &mut Wire) -> io::Result<u64> {
     let mut writer = PcapWriter::new(BufWriter::with_capacity(1 << 16, file), framing.link())?;
     let mut frame_bytes = 0;
     for datagram in datagrams {

@@ -15,13 +15,7 @@ const HOUR_US: i64 = 3_600_000_000;
 ///
 /// A sweep is one packet to every address of every sensor at every port, spread over `sweep_minutes`; what would
 /// fall behind midnight comes at the day's end instead, so that a day's packets are all in its own files.
-pub(crate) fn sweep(
-    scenario: &Scenario,
-    survey: &Survey,
-    seed: u64,
-    day: Day,
-    out: &mut Vec<Datagram>,
-) {
+pub(crate) fn sweep(scenario: &Scenario, survey: &Survey, seed: u64, day: Day, out: &mut Vec<Datagram>) {
     if day < survey.from || day > survey.to {
         return;
     }
@@ -35,9 +29,7 @@ pub(crate) fn sweep(
         lease_days: 10_000,
         tail: Tail::Even,
     };
-    let hosts: Vec<Host> = (0..u64::from(survey.addresses))
-        .map(|slot| pool.host(slot, day))
-        .collect();
+    let hosts: Vec<Host> = (0..u64::from(survey.addresses)).map(|slot| pool.host(slot, day)).collect();
     let every_us = i64::from(survey.every_hours) * HOUR_US;
     let first_us = survey.from.start_us() + i64::from(survey.start_hour) * HOUR_US;
     let mut start_us = first_us;
@@ -48,25 +40,14 @@ pub(crate) fn sweep(
     while start_us < end_us {
         let mut dice = Dice::new(seed, Purpose::Survey, label, start_us.unsigned_abs());
         let span_us = (i64::from(survey.sweep_minutes) * 60_000_000).min(end_us - start_us);
-        one_sweep(
-            scenario,
-            survey,
-            &hosts,
-            (start_us, span_us.unsigned_abs()),
-            &mut dice,
-            out,
-        );
+        one_sweep(scenario, survey, &hosts, (start_us, span_us.unsigned_abs()), &mut dice, out);
         start_us += every_us;
     }
 }
 
 /// How many packets a sweep has when no sensor is down.
 pub(crate) fn packets_per_sweep(scenario: &Scenario, survey: &Survey) -> u64 {
-    let addresses: u64 = scenario
-        .sensors
-        .iter()
-        .map(|sensor| u64::from(sensor.address_count()))
-        .sum();
+    let addresses: u64 = scenario.sensors.iter().map(|sensor| u64::from(sensor.address_count())).sum();
     addresses * survey.ports.len() as u64
 }
 

@@ -116,14 +116,7 @@ pub(crate) struct Headers {
 }
 
 /// One packet of `tool` on `host` to a port of `dst`; `nth` counts the host's packets of the day.
-pub(crate) fn headers(
-    tool: Tool,
-    host: &Host,
-    dst: u32,
-    target: (u8, u16),
-    nth: u32,
-    dice: &mut Dice,
-) -> Headers {
+pub(crate) fn headers(tool: Tool, host: &Host, dst: u32, target: (u8, u16), nth: u32, dice: &mut Dice) -> Headers {
     let (protocol, port) = target;
     match tool {
         Tool::Mirai
@@ -138,9 +131,7 @@ pub(crate) fn headers(
         Tool::Udp => udp(port, dice.port(1024, 65535), nth, 64, dice),
         Tool::Echo => echo(host, nth, dice),
         Tool::Backscatter => backscatter(host, target, dice),
-        Tool::Misconfiguration if protocol == protocol::UDP => {
-            udp(port, host.source_port, nth, 128, dice)
-        }
+        Tool::Misconfiguration if protocol == protocol::UDP => udp(port, host.source_port, nth, 128, dice),
         Tool::Misconfiguration => syn(Tool::Windows, host, dst, port, dice),
     }
 }
@@ -190,11 +181,7 @@ fn syn(tool: Tool, host: &Host, dst: u32, port: u16, dice: &mut Dice) -> Headers
         Tool::Windows => windows(plain, host, dice),
         // Those that do not speak TCP never come here; a Linux stack stands in for them.
         Tool::Linux | Tool::Udp | Tool::Echo | Tool::Backscatter | Tool::Misconfiguration => {
-            let window = if host.flavour.is_multiple_of(3) {
-                29_200
-            } else {
-                64_240
-            };
+            let window = if host.flavour.is_multiple_of(3) { 29_200 } else { 64_240 };
             Syn {
                 dont_fragment: true,
                 window,
@@ -317,11 +304,7 @@ fn udp(port: u16, src_port: u16, nth: u32, ttl: u8, dice: &mut Dice) -> Headers 
 
 fn echo(host: &Host, nth: u32, dice: &mut Dice) -> Headers {
     let windows = host.flavour.is_multiple_of(3);
-    let payload = if windows {
-        payload::ECHO_WINDOWS
-    } else {
-        payload::ECHO_LINUX
-    };
+    let payload = if windows { payload::ECHO_WINDOWS } else { payload::ECHO_LINUX };
     let identifier = if windows { 1 } else { host.source_port };
     Headers {
         id: dice.u16(),
@@ -373,11 +356,7 @@ fn backscatter(host: &Host, target: (u8, u16), dice: &mut Dice) -> Headers {
     };
     Headers {
         id,
-        ttl: if host.flavour.is_multiple_of(4) {
-            128
-        } else {
-            64
-        },
+        ttl: if host.flavour.is_multiple_of(4) { 128 } else { 64 },
         dont_fragment: true,
         body,
     }

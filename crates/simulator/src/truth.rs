@@ -221,16 +221,11 @@ impl<'a> Tally<'a> {
     /// Adds a day's distinct sources to those of the quarter and of the whole time.
     fn remember_sources(&mut self, day: Day, tally: &DayTally) {
         let quarter = day.quarter();
-        if self
-            .quarters
-            .last()
-            .is_none_or(|(last, _)| *last != quarter)
-        {
+        if self.quarters.last().is_none_or(|(last, _)| *last != quarter) {
             self.close_quarter();
             self.quarters.push((quarter, 0));
         }
-        self.quarter_sources
-            .extend(tally.sources.iter().map(|&(_, src)| src));
+        self.quarter_sources.extend(tally.sources.iter().map(|&(_, src)| src));
         // Sorting out doubles only when the list has grown keeps this cheap.
         if self.quarter_sources.len() > 4_000_000 {
             distinct(&mut self.quarter_sources);
@@ -250,18 +245,17 @@ impl<'a> Tally<'a> {
     pub(crate) fn finish(mut self) -> Truth {
         self.close_quarter();
         let scenario = self.scenario;
-        let sensors =
-            scenario
-                .sensors
-                .iter()
-                .zip(&self.sensor_packets)
-                .map(|(sensor, &packets)| SensorTruth {
-                    name: sensor.name.clone(),
-                    group: sensor.group.clone(),
-                    region: sensor.region.clone(),
-                    packets,
-                    outages_us: sensor.outages.clone(),
-                });
+        let sensors = scenario
+            .sensors
+            .iter()
+            .zip(&self.sensor_packets)
+            .map(|(sensor, &packets)| SensorTruth {
+                name: sensor.name.clone(),
+                group: sensor.group.clone(),
+                region: sensor.region.clone(),
+                packets,
+                outages_us: sensor.outages.clone(),
+            });
         let quarters = self.quarters.iter().map(|(name, sources)| {
             let days: Vec<&DayTruth> = self.days.iter().filter(|day| is_in(day, name)).collect();
             quarter(name, *sources, &days)
@@ -326,11 +320,7 @@ impl DayTally {
             sources: self.sources.len() as u64,
             mirai_sources: self.mirai_sources.len() as u64,
             sensors: sensors.collect(),
-            tools: self
-                .tools
-                .iter()
-                .map(|(&tool, &count)| (tool.to_owned(), count))
-                .collect(),
+            tools: self.tools.iter().map(|(&tool, &count)| (tool.to_owned(), count)).collect(),
             regions,
             mirai_regions,
             region_sources: by_region(&self.sources),
@@ -354,9 +344,7 @@ fn by_region(rows: &[(u8, u32)]) -> Counts {
         }
     }
     let named = REGIONS.iter().zip(counts).filter(|(_, count)| *count > 0);
-    named
-        .map(|(region, count)| (region.code.to_owned(), count))
-        .collect()
+    named.map(|(region, count)| (region.code.to_owned(), count)).collect()
 }
 
 fn is_in(day: &DayTruth, quarter: &str) -> bool {
@@ -388,8 +376,7 @@ fn quarter(name: &str, sources: u64, days: &[&DayTruth]) -> QuarterTruth {
 
 /// The first [`RANKS`] by count, equal counts in order of the name.
 fn ranks(counts: &Counts) -> Vec<Rank> {
-    let mut order: Vec<(&String, u64)> =
-        counts.iter().map(|(name, &count)| (name, count)).collect();
+    let mut order: Vec<(&String, u64)> = counts.iter().map(|(name, &count)| (name, count)).collect();
     order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     let ranked = (1..).zip(order).take(RANKS);
     ranked
@@ -412,13 +399,8 @@ impl DayTruth {
             Subject::Mirai => self.mirai_packets,
             Subject::MiraiRegion => self.mirai_regions.get(name).copied().unwrap_or(0),
             Subject::Sensor => {
-                let named = scenario
-                    .sensors
-                    .iter()
-                    .filter(|sensor| sensor.name == name || sensor.group == name);
-                named
-                    .filter_map(|sensor| self.sensors.get(&sensor.name))
-                    .sum()
+                let named = scenario.sensors.iter().filter(|sensor| sensor.name == name || sensor.group == name);
+                named.filter_map(|sensor| self.sensors.get(&sensor.name)).sum()
             }
             Subject::Total => self.packets,
         }
@@ -428,9 +410,7 @@ impl DayTruth {
 fn measured(planted: &Planted, scenario: &Scenario, days: &[DayTruth]) -> PlantedTruth {
     let mean = |from: i32, to: i32| {
         let offset = |day: i32| usize::try_from(day - scenario.first_day.0).unwrap_or(0);
-        let days = days
-            .get(offset(from)..offset(to).min(days.len()))
-            .filter(|days| !days.is_empty())?;
+        let days = days.get(offset(from)..offset(to).min(days.len())).filter(|days| !days.is_empty())?;
         let packets = days
             .iter()
             .map(|day| day.packets_of(planted.what, planted.subject.as_deref(), scenario));

@@ -1,8 +1,6 @@
 //! Datagrams to bytes, through the encoder of `hirundo_packet`.
 
-use hirundo_packet::encode::{
-    Addresses, EncodeError, Framing, Icmp, IpHeader, Tcp, Transport, Udp, encode,
-};
+use hirundo_packet::encode::{Addresses, EncodeError, Framing, Icmp, IpHeader, Tcp, Transport, Udp, encode};
 
 use crate::datagram::{Body, Datagram, Options};
 
@@ -34,11 +32,7 @@ impl Wire {
     ///
     /// [`EncodeError`] when a length does not fit its field, which no datagram of this crate can cause.
     #[inline]
-    pub(crate) fn frame(
-        &mut self,
-        framing: Framing,
-        datagram: &Datagram,
-    ) -> Result<&[u8], EncodeError> {
+    pub(crate) fn frame(&mut self, framing: Framing, datagram: &Datagram) -> Result<&[u8], EncodeError> {
         let header = ip_header(datagram);
         let Wire { frame, quoted } = self;
         match datagram.body {
@@ -86,23 +80,14 @@ impl Wire {
                 sequence,
                 payload,
             } => {
-                let echo = if reply {
-                    Icmp::echo_reply
-                } else {
-                    Icmp::echo_request
-                };
+                let echo = if reply { Icmp::echo_reply } else { Icmp::echo_request };
                 let icmp = echo(identifier, sequence, payload);
                 encode(framing, &header, &Transport::Icmp(icmp), frame)?;
             }
             Body::Unreachable { .. } => {
                 let quote = quote(datagram, quoted)?;
                 // Type 3, code 3: port unreachable.
-                encode(
-                    framing,
-                    &header,
-                    &Transport::Icmp(Icmp::error(3, 3, quote)),
-                    frame,
-                )?;
+                encode(framing, &header, &Transport::Icmp(Icmp::error(3, 3, quote)), frame)?;
             }
         }
         Ok(frame)
@@ -117,11 +102,7 @@ fn ip_header(datagram: &Datagram) -> IpHeader {
         },
         ttl: datagram.ttl,
         id: datagram.id,
-        part: if datagram.dont_fragment {
-            DONT_FRAGMENT
-        } else {
-            0
-        },
+        part: if datagram.dont_fragment { DONT_FRAGMENT } else { 0 },
     }
 }
 
@@ -155,11 +136,7 @@ fn quote<'a>(datagram: &Datagram, quoted: &'a mut Vec<u8>) -> Result<&'a [u8], E
 }
 
 /// A payload with its identifier put in.
-fn payload_bytes<'a>(
-    payload: &[u8],
-    transaction: Option<u16>,
-    bytes: &'a mut [u8; PAYLOAD_BYTES_MAX],
-) -> &'a [u8] {
+fn payload_bytes<'a>(payload: &[u8], transaction: Option<u16>, bytes: &'a mut [u8; PAYLOAD_BYTES_MAX]) -> &'a [u8] {
     let len = payload.len().min(PAYLOAD_BYTES_MAX);
     bytes[..len].copy_from_slice(&payload[..len]);
     if let Some(identifier) = transaction {

@@ -41,19 +41,8 @@ fn packets(tool: &str, ports: &str) -> Vec<Seen> {
         "#
     );
     let folder = tempfile::tempdir().unwrap();
-    simulate(
-        &Scenario::parse(&text).unwrap(),
-        11,
-        folder.path(),
-        &mut |_| {},
-    )
-    .unwrap();
-    let files = [
-        "a/2022-04-01",
-        "a/2022-04-02",
-        "b/2022-04-01",
-        "b/2022-04-02",
-    ];
+    simulate(&Scenario::parse(&text).unwrap(), 11, folder.path(), &mut |_| {}).unwrap();
+    let files = ["a/2022-04-01", "a/2022-04-02", "b/2022-04-01", "b/2022-04-02"];
     let packets: Vec<Seen> = files
         .iter()
         .flat_map(|file| wire::read(&folder.path().join(format!("{file}.pcap"))))
@@ -72,20 +61,14 @@ const WINDOWS: [u8; 12] = [2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
 fn check_syn(tool: &str, rule: impl Fn(&Seen) -> bool) -> Vec<Seen> {
     let packets = packets(tool, r#"{ "23/tcp" = 9, "2323/tcp" = 1 }"#);
     for packet in &packets {
-        assert!(
-            packet.proto == 6 && packet.flags == 0x02 && packet.ack == 0,
-            "{tool}: {packet:?}"
-        );
+        assert!(packet.proto == 6 && packet.flags == 0x02 && packet.ack == 0, "{tool}: {packet:?}");
         assert!(
             matches!(packet.dst_port, 23 | 2323) && packet.src_port >= 1024,
             "{tool}: {packet:?}"
         );
         assert!(rule(packet), "{tool}: {packet:?}");
     }
-    let tenth = packets
-        .iter()
-        .filter(|packet| packet.dst_port == 2323)
-        .count();
+    let tenth = packets.iter().filter(|packet| packet.dst_port == 2323).count();
     assert!(tenth.abs_diff(packets.len() / 10) < 10, "{tool}: {tenth}");
     packets
 }
@@ -120,9 +103,7 @@ fn mirai_marks() {
 fn masscan_marks() {
     let old = |p: &Seen| masscan_id(p) && p.window == 1024 && p.ip_len == 40 && p.ttl >= 200;
     check_syn("masscan", old);
-    let new = |p: &Seen| {
-        masscan_id(p) && p.window == 1025 && p.options == MSS && p.ip_len == 44 && p.ttl >= 200
-    };
+    let new = |p: &Seen| masscan_id(p) && p.window == 1025 && p.options == MSS && p.ip_len == 44 && p.ttl >= 200;
     check_syn("masscan_2023", new);
 }
 
@@ -139,9 +120,7 @@ fn zmap_marks() {
 
 #[test]
 fn nmap_marks() {
-    let packets = check_syn("nmap", |p| {
-        p.window == 1024 && p.options == MSS && p.ip_len == 44 && p.ttl <= 59
-    });
+    let packets = check_syn("nmap", |p| p.window == 1024 && p.options == MSS && p.ip_len == 44 && p.ttl <= 59);
     assert!(packets.iter().filter(|p| masscan_id(p)).count() < 3);
     check_pairs(&packets, |a, b| {
         let x = a.seq ^ b.seq;
@@ -152,9 +131,7 @@ fn nmap_marks() {
 #[test]
 fn unicornscan_marks() {
     let packets = check_syn("unicornscan", |p| p.window == 4128);
-    let key = |p: &Seen| {
-        p.seq ^ p.dst.swap_bytes() ^ (u32::from(p.dst_port) << 16 | u32::from(p.src_port))
-    };
+    let key = |p: &Seen| p.seq ^ p.dst.swap_bytes() ^ (u32::from(p.dst_port) << 16 | u32::from(p.src_port));
     check_pairs(&packets, |a, b| key(a) == key(b));
 }
 
@@ -191,24 +168,12 @@ fn udp_requests_name_their_service() {
         (11211, b"\x00\x01\x00\x00\x00\x01\x00\x00stats items\r\n"),
         (7, b"\n"),
     ];
-    for packet in packets(
-        "udp",
-        r#"{ "123/udp" = 1, "1900/udp" = 1, "11211/udp" = 1, "7/udp" = 1 }"#,
-    ) {
-        let (_, start) = expected
-            .iter()
-            .find(|(port, _)| *port == packet.dst_port)
-            .unwrap();
-        assert!(
-            packet.proto == 17 && packet.segment[8..].starts_with(start),
-            "{packet:?}"
-        );
+    for packet in packets("udp", r#"{ "123/udp" = 1, "1900/udp" = 1, "11211/udp" = 1, "7/udp" = 1 }"#) {
+        let (_, start) = expected.iter().find(|(port, _)| *port == packet.dst_port).unwrap();
+        assert!(packet.proto == 17 && packet.segment[8..].starts_with(start), "{packet:?}");
     }
     let questions = packets("udp", r#"{ "53/udp" = 1 }"#);
-    let ids: BTreeSet<[u8; 2]> = questions
-        .iter()
-        .map(|p| [p.segment[8], p.segment[9]])
-        .collect();
+    let ids: BTreeSet<[u8; 2]> = questions.iter().map(|p| [p.segment[8], p.segment[9]]).collect();
     assert!(ids.len() > 2000, "DNS identifiers differ: {}", ids.len());
     assert!(
         questions
@@ -234,17 +199,10 @@ fn echo_and_backscatter() {
             (1, _, Some(0)) => "reply",
             (1, _, Some(3)) => {
                 // Port unreachable, quoting what bore our address on its way to the victim.
-                assert!(
-                    p.segment[1] == 3 && p.segment[8] == 0x45 && p.segment[17] == 17,
-                    "{p:?}"
-                );
+                assert!(p.segment[1] == 3 && p.segment[8] == 0x45 && p.segment[17] == 17, "{p:?}");
                 assert_eq!(p.segment[20..24], p.dst.to_be_bytes(), "{p:?}");
                 assert_eq!(p.segment[24..28], p.src.to_be_bytes(), "{p:?}");
-                assert_eq!(
-                    (p.segment[30], p.segment[31], p.segment.len()),
-                    (0, 53, 36),
-                    "{p:?}"
-                );
+                assert_eq!((p.segment[30], p.segment[31], p.segment.len()), (0, 53, 36), "{p:?}");
                 "unreachable"
             }
             _ => panic!("no backscatter: {p:?}"),
@@ -255,15 +213,10 @@ fn echo_and_backscatter() {
     // A victim answers while it is attacked: two hours at most.
     let mut days: BTreeMap<(u32, i64), (i64, i64)> = BTreeMap::new();
     for p in &answers {
-        let span = days
-            .entry((p.src, p.time_us / 86_400_000_000))
-            .or_insert((p.time_us, p.time_us));
+        let span = days.entry((p.src, p.time_us / 86_400_000_000)).or_insert((p.time_us, p.time_us));
         *span = (span.0.min(p.time_us), span.1.max(p.time_us));
     }
-    assert!(
-        days.values()
-            .all(|(first, last)| last - first <= 7_200_000_000)
-    );
+    assert!(days.values().all(|(first, last)| last - first <= 7_200_000_000));
 }
 
 #[test]
@@ -272,10 +225,7 @@ fn misconfigured_hosts_repeat_themselves() {
     let sources = by_source(&packets);
     assert!(sources.len() >= 40);
     for sent in sources.values() {
-        let same: BTreeSet<_> = sent
-            .iter()
-            .map(|p| (p.dst, p.src_port, p.dst_port, &p.segment[8..]))
-            .collect();
+        let same: BTreeSet<_> = sent.iter().map(|p| (p.dst, p.src_port, p.dst_port, &p.segment[8..])).collect();
         assert!(same.len() <= 2, "{same:?}");
     }
 }

@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use hirundo_simulator::{
-    Counts, DayTruth, Direction, PlantedTruth, QuarterTruth, Rank, Scenario, Truth, truth,
-};
+use hirundo_simulator::{Counts, DayTruth, Direction, PlantedTruth, QuarterTruth, Rank, Scenario, Truth, truth};
 
 /// Every rank that matters must lead the next by this much, in percent.
 const MARGIN_PERCENT: u64 = 5;
@@ -17,11 +15,7 @@ fn simulated(name: &str, seed: u64) -> Truth {
 
 fn check_ranks(ranks: &[Rank], expected: &[(usize, &str)], margins_to: usize, seed: u64) {
     for &(rank, name) in expected {
-        assert_eq!(
-            ranks[rank - 1].name,
-            name,
-            "seed {seed}, rank {rank} of {ranks:?}"
-        );
+        assert_eq!(ranks[rank - 1].name, name, "seed {seed}, rank {rank} of {ranks:?}");
     }
     for pair in ranks.windows(2).take(margins_to) {
         let enough = pair[0].packets * 100 >= pair[1].packets * (100 + MARGIN_PERCENT);
@@ -31,10 +25,7 @@ fn check_ranks(ranks: &[Rank], expected: &[(usize, &str)], margins_to: usize, se
 
 /// That `name` is at `rank` by count, clear of both neighbours.
 fn check_place(counts: &Counts, name: &str, rank: usize, seed: u64) {
-    let mut order: Vec<(u64, &str)> = counts
-        .iter()
-        .map(|(name, &count)| (count, name.as_str()))
-        .collect();
+    let mut order: Vec<(u64, &str)> = counts.iter().map(|(name, &count)| (count, name.as_str())).collect();
     order.sort_unstable_by(|a, b| b.cmp(a));
     assert_eq!(order[rank - 1].1, name, "seed {seed}: {order:?}");
     for at in [rank - 2, rank - 1] {
@@ -44,47 +35,22 @@ fn check_place(counts: &Counts, name: &str, rank: usize, seed: u64) {
 }
 
 fn quarter<'a>(truth: &'a Truth, name: &str) -> &'a QuarterTruth {
-    truth
-        .quarters
-        .iter()
-        .find(|quarter| quarter.quarter == name)
-        .unwrap()
+    truth.quarters.iter().find(|quarter| quarter.quarter == name).unwrap()
 }
 
 #[test]
 fn two_quarters_have_the_planted_ranks_for_any_seed() {
     for seed in 1..=5 {
         let truth = simulated("two-quarters-2022", seed);
-        assert!(
-            (1_500_000..2_500_000).contains(&truth.packets),
-            "{}",
-            truth.packets
-        );
+        assert!((1_500_000..2_500_000).contains(&truth.packets), "{}", truth.packets);
         let (q1, q2) = (quarter(&truth, "2022-Q1"), quarter(&truth, "2022-Q2"));
-        let ports = [
-            (2, "23/tcp"),
-            (1, "6379/tcp"),
-            (4, "22/tcp"),
-            (6, "80/tcp"),
-            (10, "icmp"),
-        ];
+        let ports = [(2, "23/tcp"), (1, "6379/tcp"), (4, "22/tcp"), (6, "80/tcp"), (10, "icmp")];
         check_ranks(&q1.ports, &ports, 9, seed);
-        let ports = [
-            (1, "23/tcp"),
-            (2, "6379/tcp"),
-            (3, "22/tcp"),
-            (4, "80/tcp"),
-            (5, "icmp"),
-        ];
+        let ports = [(1, "23/tcp"), (2, "6379/tcp"), (3, "22/tcp"), (4, "80/tcp"), (5, "icmp")];
         check_ranks(&q2.ports, &ports, 9, seed);
         // The tenth place against the eleventh, which the table leaves out.
         let mut q1_ports: BTreeMap<&str, u64> = BTreeMap::new();
-        for (port, count) in truth
-            .days
-            .iter()
-            .filter(|day| *day.day < *"2022-04-01")
-            .flat_map(|day| &day.ports)
-        {
+        for (port, count) in truth.days.iter().filter(|day| *day.day < *"2022-04-01").flat_map(|day| &day.ports) {
             *q1_ports.entry(port).or_default() += count;
         }
         let mut q1_counts: Vec<u64> = q1_ports.into_values().collect();
@@ -94,18 +60,8 @@ fn two_quarters_have_the_planted_ranks_for_any_seed() {
             "seed {seed}: {:?}",
             &q1_counts[..11]
         );
-        check_ranks(
-            &q1.regions,
-            &[(1, "US"), (2, "GB"), (3, "CN"), (4, "RU"), (6, "KR")],
-            6,
-            seed,
-        );
-        check_ranks(
-            &q2.regions,
-            &[(1, "US"), (2, "GB"), (3, "RU"), (4, "CN"), (5, "KR")],
-            5,
-            seed,
-        );
+        check_ranks(&q1.regions, &[(1, "US"), (2, "GB"), (3, "CN"), (4, "RU"), (6, "KR")], 6, seed);
+        check_ranks(&q2.regions, &[(1, "US"), (2, "GB"), (3, "RU"), (4, "CN"), (5, "KR")], 5, seed);
         check_place(&q2.cumulative_mirai_sources, "JP", 8, seed);
         check_place(&q2.cumulative_sources, "JP", 19, seed);
         sources_differ_between_the_populations(q2, seed);
@@ -115,24 +71,16 @@ fn two_quarters_have_the_planted_ranks_for_any_seed() {
 
 /// China, the US and Korea are high in both, India and Taiwan only among all sources.
 fn sources_differ_between_the_populations(q2: &QuarterTruth, seed: u64) {
-    let rank = |counts: &Counts, name: &str| {
-        counts
-            .values()
-            .filter(|&&count| count > counts[name])
-            .count()
-            + 1
-    };
+    let rank = |counts: &Counts, name: &str| counts.values().filter(|&&count| count > counts[name]).count() + 1;
     for name in ["CN", "US", "KR"] {
         assert!(
-            rank(&q2.cumulative_mirai_sources, name) <= 4
-                && rank(&q2.cumulative_sources, name) <= 4,
+            rank(&q2.cumulative_mirai_sources, name) <= 4 && rank(&q2.cumulative_sources, name) <= 4,
             "{seed} {name}"
         );
     }
     for name in ["IN", "TW"] {
         assert!(
-            rank(&q2.cumulative_mirai_sources, name) > 10
-                && rank(&q2.cumulative_sources, name) <= 10,
+            rank(&q2.cumulative_mirai_sources, name) > 10 && rank(&q2.cumulative_sources, name) <= 10,
             "{seed} {name}"
         );
     }
@@ -141,9 +89,7 @@ fn sources_differ_between_the_populations(q2: &QuarterTruth, seed: u64) {
 /// 7-day means ending on each day, in sevenths of a packet, from the seventh day on.
 fn week_sums(days: &[DayTruth], of: impl Fn(&DayTruth) -> u64) -> BTreeMap<&str, u64> {
     let week = |week: &[DayTruth]| week.iter().map(&of).sum();
-    days.windows(7)
-        .map(|days| (days[6].day.as_str(), week(days)))
-        .collect()
+    days.windows(7).map(|days| (days[6].day.as_str(), week(days))).collect()
 }
 
 #[allow(clippy::too_many_lines, reason = "one line for each planted course")]
@@ -157,40 +103,22 @@ fn courses_are_as_told(truth: &Truth, seed: u64) {
         .map(|(day, _)| *day)
         .filter(|day| russia[day] > china[day])
         .collect();
-    assert!(
-        ("2022-05-15".."2022-05-22").contains(&crossed[0]),
-        "seed {seed}: {}",
-        crossed[0]
-    );
+    assert!(("2022-05-15".."2022-05-22").contains(&crossed[0]), "seed {seed}: {}", crossed[0]);
     assert!(
         crossed.contains(&"2022-05-24") && crossed.last() == Some(&"2022-06-30"),
         "seed {seed}"
     );
-    assert!(
-        korea["2022-04-30"] * 10 > korea["2022-04-02"] * 15,
-        "seed {seed}"
-    );
-    assert!(
-        korea["2022-05-20"] * 10 < korea["2022-04-30"] * 7,
-        "seed {seed}"
-    );
-    assert!(
-        korea["2022-06-30"] * 10 > korea["2022-06-17"] * 11,
-        "seed {seed}"
-    );
+    assert!(korea["2022-04-30"] * 10 > korea["2022-04-02"] * 15, "seed {seed}");
+    assert!(korea["2022-05-20"] * 10 < korea["2022-04-30"] * 7, "seed {seed}");
+    assert!(korea["2022-06-30"] * 10 > korea["2022-06-17"] * 11, "seed {seed}");
     let telnet = week_sums(days, |day| day.ports["23/tcp"]);
-    assert!(
-        telnet["2022-05-24"] > telnet["2022-05-11"]
-            && telnet["2022-06-30"] * 10 > telnet["2022-05-11"] * 12
-    );
+    assert!(telnet["2022-05-24"] > telnet["2022-05-11"] && telnet["2022-06-30"] * 10 > telnet["2022-05-11"] * 12);
     let swing = |from: &str, to: &str| {
         let counts = days
             .iter()
             .filter(|day| (from..=to).contains(&&*day.day))
             .map(|day| day.ports["23/tcp"]);
-        let (low, high) = counts.fold((u64::MAX, 0), |(low, high), count| {
-            (low.min(count), high.max(count))
-        });
+        let (low, high) = counts.fold((u64::MAX, 0), |(low, high), count| (low.min(count), high.max(count)));
         high * 100 / low
     };
     assert!(
@@ -198,28 +126,11 @@ fn courses_are_as_told(truth: &Truth, seed: u64) {
         "seed {seed}"
     );
     let mirai = week_sums(days, |day| day.mirai_packets);
-    assert!(
-        mirai["2022-04-26"] * 100 > mirai["2022-04-04"] * 120,
-        "seed {seed}"
-    );
-    assert!(
-        mirai["2022-05-12"] * 100 < mirai["2022-04-26"] * 96,
-        "seed {seed}"
-    );
-    assert!(
-        mirai["2022-06-24"] * 100 > mirai["2022-05-12"] * 110,
-        "seed {seed}"
-    );
-    let taiwan = |day: &str| {
-        days.iter()
-            .find(|one| one.day == day)
-            .unwrap()
-            .mirai_regions["TW"]
-    };
-    assert!(
-        taiwan("2022-06-26") > 3 * taiwan("2022-06-25"),
-        "seed {seed}"
-    );
+    assert!(mirai["2022-04-26"] * 100 > mirai["2022-04-04"] * 120, "seed {seed}");
+    assert!(mirai["2022-05-12"] * 100 < mirai["2022-04-26"] * 96, "seed {seed}");
+    assert!(mirai["2022-06-24"] * 100 > mirai["2022-05-12"] * 110, "seed {seed}");
+    let taiwan = |day: &str| days.iter().find(|one| one.day == day).unwrap().mirai_regions["TW"];
+    assert!(taiwan("2022-06-26") > 3 * taiwan("2022-06-25"), "seed {seed}");
     let japan = week_sums(days, |day| day.mirai_regions["JP"]);
     let growth = japan["2022-06-30"] * 10 / japan["2022-04-07"];
     assert!((45..=55).contains(&growth), "seed {seed}: {growth} tenths");
@@ -286,14 +197,7 @@ fn swapped_regions_cross_once() {
 #[test]
 fn one_source_makes_the_flood() {
     let truth = simulated("one-source-flood", 2);
-    let day = truth
-        .days
-        .iter()
-        .find(|day| day.day == "2022-08-11")
-        .unwrap();
-    assert!(
-        day.ports["8291/tcp"] > 8500 && day.sensors["de-1"] > 8500,
-        "{day:?}"
-    );
+    let day = truth.days.iter().find(|day| day.day == "2022-08-11").unwrap();
+    assert!(day.ports["8291/tcp"] > 8500 && day.sensors["de-1"] > 8500, "{day:?}");
     assert!(day.sources < 1500, "{}", day.sources);
 }

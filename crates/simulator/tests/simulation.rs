@@ -16,9 +16,9 @@ use wire::Seen;
 const GOLDEN: (u64, u64) = (0xe1cd_b52e_0ca7_0de6, 0x0a56_9633_a646_2f9e);
 
 fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-    })
+    bytes
+        .iter()
+        .fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
 const FNV_START: u64 = 0xCBF2_9CE4_8422_2325;
@@ -33,12 +33,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let name = path
-                    .strip_prefix(folder)
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned();
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
                 files.insert(name, fs::read(path).unwrap());
             }
         }
@@ -50,18 +45,11 @@ fn run(name: &str, seed: u64) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let scenario = Scenario::shipped(name).unwrap().unwrap();
     let mut days = Vec::new();
-    let summary = simulate(&scenario, seed, folder.path(), &mut |progress| {
-        days.push(progress.day)
-    })
-    .unwrap();
+    let summary = simulate(&scenario, seed, folder.path(), &mut |progress| days.push(progress.day)).unwrap();
     let files = files(folder.path());
     assert_eq!(days, scenario.days().collect::<Vec<_>>());
     assert_eq!(summary.files, files.len() as u64 - 1);
-    let capture_bytes: usize = files
-        .iter()
-        .filter(|(name, _)| name.ends_with(".pcap"))
-        .map(|(_, b)| b.len())
-        .sum();
+    let capture_bytes: usize = files.iter().filter(|(name, _)| name.ends_with(".pcap")).map(|(_, b)| b.len()).sum();
     assert_eq!(summary.capture_bytes, capture_bytes as u64);
     files
 }
@@ -74,14 +62,8 @@ fn the_seed_determines_every_byte() {
     assert!(first.iter().zip(&other).all(|((_, a), (_, b))| a != b));
     let truth_hash = fnv1a(FNV_START, &first["truth.json"]);
     let captures = first.iter().filter(|(name, _)| name.ends_with(".pcap"));
-    let capture_hash = captures.fold(FNV_START, |hash, (name, bytes)| {
-        fnv1a(fnv1a(hash, name.as_bytes()), bytes)
-    });
-    assert_eq!(
-        (truth_hash, capture_hash),
-        GOLDEN,
-        "now {truth_hash:#018x}, {capture_hash:#018x}"
-    );
+    let capture_hash = captures.fold(FNV_START, |hash, (name, bytes)| fnv1a(fnv1a(hash, name.as_bytes()), bytes));
+    assert_eq!((truth_hash, capture_hash), GOLDEN, "now {truth_hash:#018x}, {capture_hash:#018x}");
 }
 
 /// A port as the truth writes it.
@@ -116,18 +98,10 @@ fn the_truth_is_what_the_captures_hold() {
             let mut all: Vec<Seen> = Vec::new();
             for (file, bytes) in files.iter().filter(|(file, _)| file.ends_with(&suffix)) {
                 let packets = wire::parse(bytes);
-                assert_eq!(
-                    day["sensors"][file.trim_end_matches(&suffix)],
-                    packets.len(),
-                    "{name} {file}"
-                );
+                assert_eq!(day["sensors"][file.trim_end_matches(&suffix)], packets.len(), "{name} {file}");
                 assert!(packets.is_sorted_by_key(|p| p.time_us), "{name} {file}");
                 let start_us = Day::parse(day["day"].as_str().unwrap()).unwrap().start_us();
-                assert!(
-                    packets
-                        .iter()
-                        .all(|p| (0..86_400_000_000).contains(&(p.time_us - start_us)))
-                );
+                assert!(packets.iter().all(|p| (0..86_400_000_000).contains(&(p.time_us - start_us))));
                 all.extend(packets);
             }
             ip_bytes += all.iter().map(|p| u64::from(p.ip_len)).sum::<u64>();
@@ -141,18 +115,9 @@ fn the_truth_is_what_the_captures_hold() {
             assert_eq!(day["ports"], counts(all.iter().map(target)));
             assert_eq!(day["mirai_ports"], counts(mirai.iter().map(|p| target(p))));
             assert_eq!(day["regions"], counts(all.iter().map(|p| region(p.src))));
-            assert_eq!(
-                day["mirai_regions"],
-                counts(mirai.iter().map(|p| region(p.src)))
-            );
-            assert_eq!(
-                day["region_sources"],
-                counts(sources.into_iter().map(region))
-            );
-            assert_eq!(
-                day["mirai_region_sources"],
-                counts(mirai_sources.into_iter().map(region))
-            );
+            assert_eq!(day["mirai_regions"], counts(mirai.iter().map(|p| region(p.src))));
+            assert_eq!(day["region_sources"], counts(sources.into_iter().map(region)));
+            assert_eq!(day["mirai_region_sources"], counts(mirai_sources.into_iter().map(region)));
         }
         assert_eq!(truth["ip_bytes"], ip_bytes);
     }
@@ -171,20 +136,10 @@ fn sums_agree() {
                 ("tools", &day.tools),
                 ("sensors", &day.sensors),
             ] {
-                assert_eq!(
-                    counts.values().sum::<u64>(),
-                    day.packets,
-                    "{name} {} {what}",
-                    day.day
-                );
+                assert_eq!(counts.values().sum::<u64>(), day.packets, "{name} {} {what}", day.day);
             }
             for counts in [&day.mirai_ports, &day.mirai_regions] {
-                assert_eq!(
-                    counts.values().sum::<u64>(),
-                    day.mirai_packets,
-                    "{name} {}",
-                    day.day
-                );
+                assert_eq!(counts.values().sum::<u64>(), day.mirai_packets, "{name} {}", day.day);
             }
             assert_eq!(
                 day.tools.get("mirai").copied().unwrap_or(0),
@@ -192,19 +147,12 @@ fn sums_agree() {
                 "{name} {}",
                 day.day
             );
-            assert!(
-                day.region_sources.values().sum::<u64>() == day.sources
-                    && day.mirai_sources <= day.sources
-            );
+            assert!(day.region_sources.values().sum::<u64>() == day.sources && day.mirai_sources <= day.sources);
         }
         let quarters: u64 = truth.quarters.iter().map(|quarter| quarter.packets).sum();
         let sensors: u64 = truth.sensors.iter().map(|sensor| sensor.packets).sum();
         let days: u64 = truth.days.iter().map(|day| day.packets).sum();
-        assert_eq!(
-            (truth.packets, quarters, sensors),
-            (days, days, days),
-            "{name}"
-        );
+        assert_eq!((truth.packets, quarters, sensors), (days, days, days), "{name}");
     }
 }
 
@@ -238,21 +186,14 @@ fn a_directory_that_holds_something_is_refused() {
     let scenario = Scenario::shipped("sample").unwrap().unwrap();
     let error = simulate(&scenario, 1, folder.path(), &mut |_| {}).unwrap_err();
     assert!(matches!(error, SimulatorError::NotEmpty { .. }), "{error}");
-    assert_eq!(
-        fs::read_to_string(folder.path().join("mine")).unwrap(),
-        "kept"
-    );
+    assert_eq!(fs::read_to_string(folder.path().join("mine")).unwrap(), "kept");
 }
 
 #[test]
 fn benchmark_captures_are_sound() {
     for (days, span_us) in [(0, 3_600_000_000), (3, 3 * 86_400_000_000)] {
         let capture = BenchmarkCapture::hour(20_000, 9);
-        let capture = if days > 0 {
-            capture.over_days(days)
-        } else {
-            capture
-        };
+        let capture = if days > 0 { capture.over_days(days) } else { capture };
         let mut bytes = Vec::new();
         assert_eq!(capture.write(&mut bytes).unwrap(), bytes.len() as u64);
         let packets = wire::parse(&bytes);
@@ -260,16 +201,9 @@ fn benchmark_captures_are_sound() {
         let span = packets[19_999].time_us - packets[0].time_us;
         assert!((span_us * 99 / 100..span_us).contains(&span), "{span}");
         // Some 81 bytes a record, as the captures that other programs were measured with.
-        assert!(
-            (79..84).contains(&(bytes.len() / 20_000)),
-            "{}",
-            bytes.len()
-        );
+        assert!((79..84).contains(&(bytes.len() / 20_000)), "{}", bytes.len());
         for p in &packets {
-            assert!(
-                p.dst >> 16 == 0xC612 && hirundo_simulator::region_of(p.src).is_some(),
-                "{p:?}"
-            );
+            assert!(p.dst >> 16 == 0xC612 && hirundo_simulator::region_of(p.src).is_some(), "{p:?}");
         }
     }
 }

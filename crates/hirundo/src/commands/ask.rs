@@ -17,7 +17,10 @@ pub fn run(global: &Global, options: &cli::Query) -> Result<Done> {
     let mut sql = options.sql.clone();
     if sql == "-" {
         sql.clear();
-        std::io::stdin().take(SQL_BYTES_MAX).read_to_string(&mut sql).context("could not read the query from standard input")?;
+        std::io::stdin()
+            .take(SQL_BYTES_MAX)
+            .read_to_string(&mut sql)
+            .context("could not read the query from standard input")?;
     }
     let session = session(global, options.memory.saturating_mul(1 << 20))?;
     block_on(global, async {
@@ -29,7 +32,12 @@ pub fn run(global: &Global, options: &cli::Query) -> Result<Done> {
         }
         let mut answer = session.ask(&sql, &[]).await?;
         let screen = screen();
-        let view_options = Options { rows_max: options.limit as usize, width: screen.width, utf8: screen.utf8, ..Options::default() };
+        let view_options = Options {
+            rows_max: options.limit as usize,
+            width: screen.width,
+            utf8: screen.utf8,
+            ..Options::default()
+        };
         let schema = answer.schema();
         let mut view = View::new(global.format, &schema, view_options, &mut out)?;
         while let Some(batch) = answer.next().await? {

@@ -22,7 +22,9 @@ pub fn run(page: Page) -> Result<Done> {
 }
 
 fn functions() -> String {
-    let mut text = String::from("# SQL functions\n\nBeside those of the engine (standard SQL, dates, texts, regular expressions):\n\n| function | meaning |\n|---|---|\n");
+    let mut text = String::from(
+        "# SQL functions\n\nBeside those of the engine (standard SQL, dates, texts, regular expressions):\n\n| function | meaning |\n|---|---|\n",
+    );
     for (name, meaning) in hirundo_lake::functions::REFERENCE {
         text.push_str(&format!("| `{name}` | {meaning} |\n"));
     }

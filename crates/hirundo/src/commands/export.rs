@@ -26,7 +26,11 @@ pub fn run(global: &Global, options: &cli::Export) -> Result<Done> {
         let hide = !options.with_destinations;
         let answer = match options.written_as {
             ExportAs::Flowtuple => session.flowtuple(&only, days, hide).await?,
-            ExportAs::Parquet => session.table(&options.table, &only, days, hide, export::Addresses::AsTheyAre).await?,
+            ExportAs::Parquet => {
+                session
+                    .table(&options.table, &only, days, hide, export::Addresses::AsTheyAre)
+                    .await?
+            }
             ExportAs::Csv => session.table(&options.table, &only, days, hide, export::Addresses::AsText).await?,
         };
         let rows = if options.out.as_os_str() == "-" {
@@ -39,7 +43,11 @@ pub fn run(global: &Global, options: &cli::Export) -> Result<Done> {
             rows
         };
         if !global.quiet {
-            let hidden = if hide { "; destination addresses and what gives them away were left out (--with-destinations keeps them)" } else { "" };
+            let hidden = if hide {
+                "; destination addresses and what gives them away were left out (--with-destinations keeps them)"
+            } else {
+                ""
+            };
             writeln!(std::io::stderr().lock(), "{} rows written{hidden}", crate::view::text::count(rows))?;
         }
         Ok(Done::Yes)

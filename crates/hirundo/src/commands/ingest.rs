@@ -26,11 +26,27 @@ pub fn run(global: &Global, options: &cli::Ingest) -> Result<Done> {
     let intel = intel(&options.geo, global.quiet)?;
     let bytes = inputs.iter().map(|input| input.len_bytes).sum();
     let report = Arc::new(Mutex::new(Report::default()));
-    let watch = Box::new(Progress { bar: bar(bytes, global.quiet), report: Arc::clone(&report), quiet: global.quiet });
+    let watch = Box::new(Progress {
+        bar: bar(bytes, global.quiet),
+        report: Arc::clone(&report),
+        quiet: global.quiet,
+    });
     let begun = crate::clock::now();
-    let settings = Settings { threads: threads(global), payload_bytes_max: options.payload };
+    let settings = Settings {
+        threads: threads(global),
+        payload_bytes_max: options.payload,
+    };
     let captures = inputs.len();
-    ingest::run(inputs, &mut writer, World { atlas: &intel, marks: &marks }, settings, watch)?;
+    ingest::run(
+        inputs,
+        &mut writer,
+        World {
+            atlas: &intel,
+            marks: &marks,
+        },
+        settings,
+        watch,
+    )?;
     let secs = (crate::clock::now() - begun).as_seconds_f64();
     let report = report.lock().unwrap_or_else(PoisonError::into_inner);
     tell(global, &report, captures, secs)?;
@@ -48,7 +64,11 @@ pub fn marks(rules: Option<&std::path::Path>) -> Result<MarkTable> {
 }
 
 fn intel(geo: &Geo, quiet: bool) -> Result<Intel> {
-    let options = IntelOptions { databases: geo.databases.clone(), scanners: geo.scanners.clone(), ..IntelOptions::default() };
+    let options = IntelOptions {
+        databases: geo.databases.clone(),
+        scanners: geo.scanners.clone(),
+        ..IntelOptions::default()
+    };
     let intel = Intel::load(&options)?;
     for warning in intel.warnings().iter().filter(|_| !quiet) {
         tracing::warn!("{warning}");
@@ -84,7 +104,8 @@ impl Watch for Progress {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).add(input, outcome);
         if let Some(damage) = outcome.damage.as_ref().filter(|_| !self.quiet) {
             let packets = outcome.packets + outcome.known;
-            self.bar.suspend(|| tracing::warn!("{}: {damage} ({packets} packets before that are kept)", input.path.display()));
+            self.bar
+                .suspend(|| tracing::warn!("{}: {damage} ({packets} packets before that are kept)", input.path.display()));
         }
     }
 }
@@ -104,21 +125,38 @@ fn tell(global: &Global, report: &Report, captures: usize, secs: f64) -> Result<
         }
         Format::Csv => {
             writeln!(out, "captures,frames,packets,known,damaged")?;
-            writeln!(out, "{},{},{},{},{}", report.captures, report.frames, report.packets, report.known, report.damaged_count)?;
+            writeln!(
+                out,
+                "{},{},{},{},{}",
+                report.captures, report.frames, report.packets, report.known, report.damaged_count
+            )?;
         }
         Format::Table if global.quiet => {}
         Format::Table => {
             let number = crate::view::text::count;
             let rate = crate::view::text::thousands(&format!("{:.0}", report.frames as f64 / secs.max(0.001)));
-            writeln!(out, "{} packets stored from {} of {captures} captures in {secs:.1} s ({rate} frames/s)", number(report.packets), report.captures)?;
+            writeln!(
+                out,
+                "{} packets stored from {} of {captures} captures in {secs:.1} s ({rate} frames/s)",
+                number(report.packets),
+                report.captures
+            )?;
             if report.known > 0 {
-                writeln!(out, "{} packets were in the lake already and were not stored again", number(report.known))?;
+                writeln!(
+                    out,
+                    "{} packets were in the lake already and were not stored again",
+                    number(report.known)
+                )?;
             }
             for (reason, count) in &report.unreadable {
                 writeln!(out, "{:>12} × {reason}", number(*count))?;
             }
             if report.damaged_count > 0 {
-                writeln!(out, "{} inputs were damaged or could not be read, see the warnings", report.damaged_count)?;
+                writeln!(
+                    out,
+                    "{} inputs were damaged or could not be read, see the warnings",
+                    report.damaged_count
+                )?;
             }
         }
     }

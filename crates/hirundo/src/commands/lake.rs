@@ -24,7 +24,13 @@ pub fn run(global: &Global, command: &LakeCommand) -> Result<Done> {
         LakeCommand::Compact { period, force, rules } => compact(global, period, *force, rules.as_deref()),
         LakeCommand::Verify { repair } => verify(global, *repair),
         LakeCommand::Stats => stats(global),
-        LakeCommand::Retain { packets, hourly, sources, from, dry_run } => {
+        LakeCommand::Retain {
+            packets,
+            hourly,
+            sources,
+            from,
+            dry_run,
+        } => {
             let days = [("packets", *packets), ("hourly", *hourly), ("sources", *sources)];
             retain(global, &days, from.as_deref(), *dry_run)
         }
@@ -59,12 +65,21 @@ fn compact(global: &Global, period: &str, force: bool, rules: Option<&Path>) -> 
         Format::Table => writeln!(
             out,
             "compacted {} days with {} packets: {} files became {}, {} bytes became {}",
-            days.len(), count(packets), count(files.0 as u64), count(files.1 as u64), count(bytes.0), count(bytes.1)
+            days.len(),
+            count(packets),
+            count(files.0 as u64),
+            count(files.1 as u64),
+            count(bytes.0),
+            count(bytes.1)
         )?,
         Format::Json | Format::Csv => {
             let batch = RecordBatch::try_from_iter([
-                ("days", int(days.len() as u64)), ("packets", int(packets)), ("files_before", int(files.0 as u64)),
-                ("files_after", int(files.1 as u64)), ("bytes_before", int(bytes.0)), ("bytes_after", int(bytes.1)),
+                ("days", int(days.len() as u64)),
+                ("packets", int(packets)),
+                ("files_before", int(files.0 as u64)),
+                ("files_after", int(files.1 as u64)),
+                ("bytes_before", int(bytes.0)),
+                ("bytes_after", int(bytes.1)),
             ])?;
             view::show(global.format, &batch.schema(), &[batch], Options::default(), &mut out)?;
         }
@@ -103,15 +118,34 @@ fn verify(global: &Global, repair: bool) -> Result<Done> {
         }
     }
     let mut findings = verified.findings.clone();
-    findings.extend(verified.orphans.iter().map(|path| format!("{path}: no record knows it; an ingest was cut short")));
+    findings.extend(
+        verified
+            .orphans
+            .iter()
+            .map(|path| format!("{path}: no record knows it; an ingest was cut short")),
+    );
     if global.format == Format::Table {
         for finding in &findings {
             writeln!(out, "{finding}")?;
         }
-        let state = if verified.is_sound() { "everything agrees".to_owned() } else { format!("{} things are wrong", findings.len()) };
-        writeln!(out, "{} files, {} bytes, {} rows read; {} packets were stored; {state}", count(verified.files), count(verified.bytes), count(verified.rows), count(verified.packets))?;
+        let state = if verified.is_sound() {
+            "everything agrees".to_owned()
+        } else {
+            format!("{} things are wrong", findings.len())
+        };
+        writeln!(
+            out,
+            "{} files, {} bytes, {} rows read; {} packets were stored; {state}",
+            count(verified.files),
+            count(verified.bytes),
+            count(verified.rows),
+            count(verified.packets)
+        )?;
         if !verified.orphans.is_empty() {
-            writeln!(out, "hint: run the ingest again to complete it, or `hirundo lake verify --repair` to delete what it left")?;
+            writeln!(
+                out,
+                "hint: run the ingest again to complete it, or `hirundo lake verify --repair` to delete what it left"
+            )?;
         }
     } else {
         let batch = RecordBatch::try_from_iter([("finding", Arc::new(StringArray::from(findings)) as ArrayRef)])?;
@@ -123,14 +157,29 @@ fn verify(global: &Global, repair: bool) -> Result<Done> {
 fn stats(global: &Global) -> Result<Done> {
     let sizes = retain::sizes(&open_lake(global)?)?;
     let number = |value: &dyn Fn(&retain::Size) -> u64| -> ArrayRef {
-        Arc::new(sizes.iter().map(|(_, size)| i64::try_from(value(size)).ok()).collect::<Int64Array>())
+        Arc::new(
+            sizes
+                .iter()
+                .map(|(_, size)| i64::try_from(value(size)).ok())
+                .collect::<Int64Array>(),
+        )
     };
     let date = |value: &dyn Fn(&retain::Size) -> Option<i64>| -> ArrayRef {
-        Arc::new(sizes.iter().map(|(_, size)| value(size).and_then(|day| i32::try_from(day).ok())).collect::<Date32Array>())
+        Arc::new(
+            sizes
+                .iter()
+                .map(|(_, size)| value(size).and_then(|day| i32::try_from(day).ok()))
+                .collect::<Date32Array>(),
+        )
     };
-    let per_row = sizes.iter().map(|(_, size)| (size.rows > 0).then(|| (size.bytes as f64 / size.rows as f64 * 100.0).round() / 100.0));
+    let per_row = sizes
+        .iter()
+        .map(|(_, size)| (size.rows > 0).then(|| (size.bytes as f64 / size.rows as f64 * 100.0).round() / 100.0));
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("table", Arc::new(StringArray::from_iter_values(sizes.iter().map(|(name, _)| *name)))),
+        (
+            "table",
+            Arc::new(StringArray::from_iter_values(sizes.iter().map(|(name, _)| *name))),
+        ),
         ("first_day", date(&|size| size.first)),
         ("last_day", date(&|size| size.last)),
         ("days", number(&|size| size.days)),
@@ -139,10 +188,20 @@ fn stats(global: &Global) -> Result<Done> {
         ("bytes", number(&|size| size.bytes)),
         ("bytes_per_row", Arc::new(per_row.collect::<Float64Array>())),
     ];
-    let fields: Vec<Field> = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, column)| column).collect())?;
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, column)| Field::new(*name, column.data_type().clone(), true))
+        .collect();
+    let batch = RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        columns.into_iter().map(|(_, column)| column).collect(),
+    )?;
     let screen = screen();
-    let options = Options { width: screen.width, utf8: screen.utf8, ..Options::default() };
+    let options = Options {
+        width: screen.width,
+        utf8: screen.utf8,
+        ..Options::default()
+    };
     view::show(global.format, &batch.schema(), &[batch], options, &mut std::io::stdout().lock())?;
     Ok(Done::Yes)
 }
@@ -152,7 +211,9 @@ fn retain(global: &Global, keep: &[(&'static str, Option<u32>)], from: Option<&s
         bail!("nothing was said about how long to keep what; hint: `hirundo lake retain --packets 60` keeps 60 days of packets");
     }
     let base = match from {
-        Some(text) => Period::parse(text, today())?.with_context(|| format!("{text:?} is no day; hint: write 2022-06-30"))?.last(),
+        Some(text) => Period::parse(text, today())?
+            .with_context(|| format!("{text:?} is no day; hint: write 2022-06-30"))?
+            .last(),
         None => today(),
     };
     let lake = open_lake(global)?;
@@ -169,7 +230,12 @@ fn retain(global: &Global, keep: &[(&'static str, Option<u32>)], from: Option<&s
         if !global.quiet {
             let verb = if dry_run { "would delete" } else { "deleted" };
             let day = i32::try_from(cut).map_or_else(|_| cut.to_string(), |day| Day(day).to_string());
-            writeln!(out, "{table}: {verb} {} files, {} bytes, of days before {day}", count(old.len() as u64), count(bytes))?;
+            writeln!(
+                out,
+                "{table}: {verb} {} files, {} bytes, of days before {day}",
+                count(old.len() as u64),
+                count(bytes)
+            )?;
         }
     }
     Ok(Done::Yes)

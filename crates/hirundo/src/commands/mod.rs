@@ -46,7 +46,10 @@ fn lake_path(global: &Global) -> Result<PathBuf> {
     match global.lake.split_once("://") {
         None => Ok(PathBuf::from(&global.lake)),
         Some(("file", path)) => Ok(PathBuf::from(path)),
-        Some((scheme, _)) => bail!("could not open the lake {}: {scheme}:// is not supported; hint: give a folder or a file:// URL", global.lake),
+        Some((scheme, _)) => bail!(
+            "could not open the lake {}: {scheme}:// is not supported; hint: give a folder or a file:// URL",
+            global.lake
+        ),
     }
 }
 
@@ -69,7 +72,11 @@ fn block_on<T>(global: &Global, question: impl Future<Output = Result<T>>) -> Re
 }
 
 fn threads(global: &Global) -> usize {
-    if global.threads > 0 { global.threads } else { std::thread::available_parallelism().map_or(2, usize::from) }
+    if global.threads > 0 {
+        global.threads
+    } else {
+        std::thread::available_parallelism().map_or(2, usize::from)
+    }
 }
 
 fn today() -> Day {
@@ -81,14 +88,19 @@ async fn period(session: &Session, text: &str) -> Result<Option<Period>> {
     if let Some(period) = Period::parse(text, today())? {
         return Ok(Some(period));
     }
-    let Some((first, last)) = session.span().await? else { return Ok(None) };
+    let Some((first, last)) = session.span().await? else {
+        return Ok(None);
+    };
     Ok(Some(Period::new(Day(first), Day(last))?))
 }
 
 /// The options that say which packets count, checked.
 fn filter(only: &Only) -> Result<hirundo_lake::Filter> {
     let none = |values: &[String]| -> Vec<String> {
-        values.iter().map(|value| if value == "none" { String::new() } else { value.clone() }).collect()
+        values
+            .iter()
+            .map(|value| if value == "none" { String::new() } else { value.clone() })
+            .collect()
     };
     Ok(hirundo_lake::Filter {
         sensors: only.sensor.clone(),
@@ -115,7 +127,9 @@ fn region(text: &str) -> String {
 fn port(text: &str) -> Result<(u8, Option<u16>)> {
     const FORMS: &str = "hint: write 23/tcp, 53/udp, tcp, udp, icmp, or proto:47";
     let lower = text.to_ascii_lowercase();
-    let (port, proto) = lower.split_once('/').map_or((None, lower.as_str()), |(port, proto)| (Some(port), proto));
+    let (port, proto) = lower
+        .split_once('/')
+        .map_or((None, lower.as_str()), |(port, proto)| (Some(port), proto));
     let number = match proto {
         "tcp" => 6,
         "udp" => 17,
@@ -126,7 +140,12 @@ fn port(text: &str) -> Result<(u8, Option<u16>)> {
             None => bail!("could not read {text:?} as a port; {FORMS}"),
         },
     };
-    let port = port.map(|port| port.parse::<u16>().with_context(|| format!("could not read {text:?} as a port; {FORMS}"))).transpose()?;
+    let port = port
+        .map(|port| {
+            port.parse::<u16>()
+                .with_context(|| format!("could not read {text:?} as a port; {FORMS}"))
+        })
+        .transpose()?;
     Ok((number, port))
 }
 
@@ -140,11 +159,16 @@ fn kind(name: &str) -> Result<String> {
 
 fn asn(text: &str) -> Result<u32> {
     let digits = text.strip_prefix("AS").or_else(|| text.strip_prefix("as")).unwrap_or(text);
-    digits.parse().with_context(|| format!("could not read {text:?} as an autonomous system; hint: write AS64496"))
+    digits
+        .parse()
+        .with_context(|| format!("could not read {text:?} as an autonomous system; hint: write AS64496"))
 }
 
 fn network(text: &str) -> Result<String> {
     let network = text.parse::<ipnet::IpNet>().map(|network| network.to_string());
     let address = text.parse::<std::net::IpAddr>().map(|address| address.to_string());
-    network.or(address).ok().with_context(|| format!("could not read {text:?} as a network; hint: write 192.0.2.0/24 or an address"))
+    network
+        .or(address)
+        .ok()
+        .with_context(|| format!("could not read {text:?} as a network; hint: write 192.0.2.0/24 or an address"))
 }

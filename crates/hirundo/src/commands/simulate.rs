@@ -34,7 +34,11 @@ pub fn run(global: &Global, options: &cli::Simulate) -> Result<Done> {
         None if Path::new(name).exists() => Scenario::read(Path::new(name))?,
         None => bail!("there is no scenario {name:?}; hint: `hirundo simulate --list`, or give the path of a file"),
     };
-    let bar = if may_show_progress(global.quiet) { ProgressBar::new(scenario.days().len() as u64) } else { ProgressBar::hidden() };
+    let bar = if may_show_progress(global.quiet) {
+        ProgressBar::new(scenario.days().len() as u64)
+    } else {
+        ProgressBar::hidden()
+    };
     let summary = hirundo_simulator::simulate(&scenario, options.seed, &options.out, &mut |progress| {
         bar.set_position(progress.days_done as u64);
     })?;
@@ -43,7 +47,12 @@ pub fn run(global: &Global, options: &cli::Simulate) -> Result<Done> {
         writeln!(
             out,
             "simulated {} packets of {} sensors over {} days into {} captures in {}; the truth is {}",
-            count(summary.packets), summary.sensors, summary.days, count(summary.files), options.out.display(), summary.truth_path.display()
+            count(summary.packets),
+            summary.sensors,
+            summary.days,
+            count(summary.files),
+            options.out.display(),
+            summary.truth_path.display()
         )?;
     }
     Ok(Done::Yes)
@@ -57,7 +66,13 @@ fn benchmark(global: &Global, options: &cli::Simulate, packets: u64) -> Result<D
     let file = File::create(&options.out).with_context(|| format!("could not create {}", options.out.display()))?;
     let bytes = capture.write(file)?;
     if !global.quiet {
-        writeln!(std::io::stdout().lock(), "simulated {} packets, {} bytes, into {}", count(packets), count(bytes), options.out.display())?;
+        writeln!(
+            std::io::stdout().lock(),
+            "simulated {} packets, {} bytes, into {}",
+            count(packets),
+            count(bytes),
+            options.out.display()
+        )?;
     }
     Ok(Done::Yes)
 }

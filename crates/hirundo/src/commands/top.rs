@@ -39,7 +39,9 @@ pub fn run(global: &Global, options: &cli::Top) -> Result<Done> {
         let limit = if options.limit == 0 { i64::MAX } else { i64::from(options.limit) };
         // Without a period before, ask for an empty one: the columns are then empty.
         let before_days = before.map_or((1, 0), days);
-        let answer = session.top(subject(options.what), measure(options.by), &only, days(now), before_days, limit).await?;
+        let answer = session
+            .top(subject(options.what), measure(options.by), &only, days(now), before_days, limit)
+            .await?;
         let batches = answer.all().await?;
         let observed = observed_of(&session, &only.sensors, now).await?;
         let observed_before = match before {
@@ -51,8 +53,16 @@ pub fn run(global: &Global, options: &cli::Top) -> Result<Done> {
         let mut notes = vec![observed.sentence(global.lang)];
         if let Some(before) = before.filter(|_| observed_before.sensors > 0) {
             notes.push(match global.lang {
-                Lang::English => format!("before: {}, {}", before.label(Lang::English), observed_before.sentence(Lang::English)),
-                Lang::Japanese => format!("前の期間: {}、{}", before.label(Lang::Japanese), observed_before.sentence(Lang::Japanese)),
+                Lang::English => format!(
+                    "before: {}, {}",
+                    before.label(Lang::English),
+                    observed_before.sentence(Lang::English)
+                ),
+                Lang::Japanese => format!(
+                    "前の期間: {}、{}",
+                    before.label(Lang::Japanese),
+                    observed_before.sentence(Lang::Japanese)
+                ),
             });
         }
         if options.what == What::Ports {
@@ -62,7 +72,14 @@ pub fn run(global: &Global, options: &cli::Top) -> Result<Done> {
             });
         }
         let screen = screen();
-        let view_options = Options { title: Some(title), notes, rows_max: 0, width: screen.width, utf8: screen.utf8, ..Options::default() };
+        let view_options = Options {
+            title: Some(title),
+            notes,
+            rows_max: 0,
+            width: screen.width,
+            utf8: screen.utf8,
+            ..Options::default()
+        };
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         view::show(global.format, &table.schema(), &[table], view_options, &mut out)?;
         out.flush()?;
@@ -115,7 +132,11 @@ pub fn unit(by: By, lang: Lang) -> &'static str {
 }
 
 fn title(options: &cli::Top, lang: Lang) -> String {
-    let count = if options.limit == 0 { String::new() } else { format!(" {}", options.limit) };
+    let count = if options.limit == 0 {
+        String::new()
+    } else {
+        format!(" {}", options.limit)
+    };
     match lang {
         Lang::English => format!("Top{count} {} by {}", name(options.what, lang), unit(options.by, lang)),
         Lang::Japanese => format!("{}の上位{count}（{}）", name(options.what, lang), unit(options.by, lang)),
@@ -152,8 +173,14 @@ struct Observed {
 impl Observed {
     fn sentence(self, lang: Lang) -> String {
         match lang {
-            Lang::English => format!("observed: {} sensors at most, {:.1} sensor-days over {} days", self.sensors, self.sensor_days, self.days),
-            Lang::Japanese => format!("観測: 最大{}センサー、{}日間で延べ{:.1}センサー日", self.sensors, self.days, self.sensor_days),
+            Lang::English => format!(
+                "observed: {} sensors at most, {:.1} sensor-days over {} days",
+                self.sensors, self.sensor_days, self.days
+            ),
+            Lang::Japanese => format!(
+                "観測: 最大{}センサー、{}日間で延べ{:.1}センサー日",
+                self.sensors, self.days, self.sensor_days
+            ),
         }
     }
 }
@@ -181,14 +208,24 @@ pub fn labels(what: What, batch: &RecordBatch, from: usize, lang: Lang) -> Vec<S
             What::Ports => {
                 let proto = batch.column(from).as_primitive::<UInt8Type>().value(row);
                 let ports = batch.column(from + 1).as_primitive::<UInt16Type>();
-                if ports.is_null(row) { service::protocol(proto) } else { service::label(proto, ports.value(row)) }
+                if ports.is_null(row) {
+                    service::protocol(proto)
+                } else {
+                    service::label(proto, ports.value(row))
+                }
             }
             What::Regions => region_label(&text(batch.column(from), row).unwrap_or_default(), lang),
             What::Networks => {
                 let asn = batch.column(from).as_primitive::<UInt32Type>();
-                if asn.is_null(row) { none() } else { format!("AS{}", asn.value(row)) }
+                if asn.is_null(row) {
+                    none()
+                } else {
+                    format!("AS{}", asn.value(row))
+                }
             }
-            What::Sources | What::Tools | What::Kinds | What::Sensors | What::Scanners | What::All => text(batch.column(from), row).unwrap_or_else(none),
+            What::Sources | What::Tools | What::Kinds | What::Sensors | What::Scanners | What::All => {
+                text(batch.column(from), row).unwrap_or_else(none)
+            }
         })
         .collect()
 }
@@ -236,10 +273,26 @@ fn table(global: &Global, options: &cli::Top, batches: &[RecordBatch], has_befor
     let for_people = global.format == Format::Table;
     let heads = match (for_people, global.lang) {
         (false, _) => ["rank", "name", "value", "share", "rank_before"],
-        (true, Lang::English) => ["rank", name(options.what, Lang::English), unit(options.by, Lang::English), "share %", "rank before"],
-        (true, Lang::Japanese) => ["順位", name(options.what, Lang::Japanese), unit(options.by, Lang::Japanese), "割合 %", "前の期間の順位"],
+        (true, Lang::English) => [
+            "rank",
+            name(options.what, Lang::English),
+            unit(options.by, Lang::English),
+            "share %",
+            "rank before",
+        ],
+        (true, Lang::Japanese) => [
+            "順位",
+            name(options.what, Lang::Japanese),
+            unit(options.by, Lang::Japanese),
+            "割合 %",
+            "前の期間の順位",
+        ],
     };
-    let before_column: ArrayRef = if for_people { Arc::new(StringArray::from(before_texts)) } else { Arc::new(Int64Array::from(ranks_before)) };
+    let before_column: ArrayRef = if for_people {
+        Arc::new(StringArray::from(before_texts))
+    } else {
+        Arc::new(Int64Array::from(ranks_before))
+    };
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from(ranks)),
         Arc::new(StringArray::from(names)),
@@ -247,7 +300,11 @@ fn table(global: &Global, options: &cli::Top, batches: &[RecordBatch], has_befor
         Arc::new(Float64Array::from(shares)),
         before_column,
     ];
-    let mut fields: Vec<Field> = columns.iter().zip(heads).map(|(column, head)| Field::new(head, column.data_type().clone(), true)).collect();
+    let mut fields: Vec<Field> = columns
+        .iter()
+        .zip(heads)
+        .map(|(column, head)| Field::new(head, column.data_type().clone(), true))
+        .collect();
     if !for_people {
         columns.push(Arc::new(Int64Array::from(values_before)));
         fields.push(Field::new("value_before", DataType::Int64, true));

@@ -24,14 +24,14 @@ const LEAD_IN_DAYS: i32 = 6;
 /// Width of the plot where there is no terminal, columns.
 const WIDTH_DEFAULT: usize = 100;
 
-/// Sum over the period, and the value of each day (days since 1970).
-type Daily = (f64, HashMap<i32, f64>);
-
 /// Runs the command.
 pub fn run(global: &Global, options: &cli::Trend) -> Result<Done> {
     let only = filter(&options.only)?;
     if options.limit == 0 || options.limit as usize > SERIES_MAX {
-        bail!("a plot of {} series cannot be read; hint: --limit takes 1 to {SERIES_MAX}", options.limit);
+        bail!(
+            "a plot of {} series cannot be read; hint: --limit takes 1 to {SERIES_MAX}",
+            options.limit
+        );
     }
     let session = session(global, hirundo_lake::session::MEMORY_BYTES_DEFAULT)?;
     block_on(global, async {
@@ -55,7 +55,12 @@ pub fn run(global: &Global, options: &cli::Trend) -> Result<Done> {
         }
         if global.format != Format::Table || options.numbers {
             let table = numbers(&chart)?;
-            let view_options = Options { rows_max: 0, width: screen.width, utf8: screen.utf8, ..Options::default() };
+            let view_options = Options {
+                rows_max: 0,
+                width: screen.width,
+                utf8: screen.utf8,
+                ..Options::default()
+            };
             view::show(global.format, &table.schema(), &[table], view_options, &mut out)?;
         }
         out.flush()?;
@@ -67,30 +72,55 @@ pub fn run(global: &Global, options: &cli::Trend) -> Result<Done> {
 async fn chart(global: &Global, options: &cli::Trend, session: &Session, only: &Filter, span: Period) -> Result<Chart> {
     let with_lead_in = Period::new(span.first().plus(-LEAD_IN_DAYS), span.last())?;
     let observed = observed(session, only, with_lead_in).await?;
-    let mut series: HashMap<String, Daily> = HashMap::new();
-    let answer = session.trend(subject(options.what), measure(options.by), only, days(with_lead_in), false).await?;
+    let mut largest: Vec<(String, HashMap<i32, f64>)> = Vec::new();
+    let lead_in = with_lead_in.first().0;
+    let answer = session
+        .trend(
+            subject(options.what),
+            measure(options.by),
+            only,
+            days(span),
+            lead_in,
+            i64::from(options.limit),
+        )
+        .await?;
     for batch in answer.all().await? {
         let day = batch.column(0).as_primitive::<Date32Type>();
-        let value = batch.column(batch.num_columns() - 1).as_primitive::<Int64Type>();
-        let names = if options.what == What::All { vec![unit(options.by, global.lang).to_owned(); batch.num_rows()] } else { labels(options.what, &batch, 1, global.lang) };
+        let is_all = options.what == What::All;
+        let value = batch
+            .column(batch.num_columns() - if is_all { 1 } else { 2 })
+            .as_primitive::<Int64Type>();
+        let names = if is_all {
+            vec![unit(options.by, global.lang).to_owned(); batch.num_rows()]
+        } else {
+            labels(options.what, &batch, 1, global.lang)
+        };
         for (row, name) in names.into_iter().enumerate() {
-            let entry = series.entry(name).or_default();
-            let value = value.value(row) as f64;
-            if span.contains(Day(day.value(row))) {
-                entry.0 += value;
+            if largest.last().is_none_or(|last| last.0 != name) {
+                largest.push((name, HashMap::new()));
             }
-            *entry.1.entry(day.value(row)).or_default() += value;
+            if let Some((_, values)) = largest.last_mut() {
+                values.insert(day.value(row), value.value(row) as f64);
+            }
         }
     }
-    let mut largest: Vec<(String, Daily)> = series.into_iter().collect();
-    largest.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
-    largest.truncate(options.limit as usize);
-    let mut chart = Chart::new(title(options, global.lang, span), value_unit(options, global.lang), span, global.lang);
-    for (name, (_, values)) in largest {
+    let mut chart = Chart::new(
+        title(options, global.lang, span),
+        value_unit(options, global.lang),
+        span,
+        global.lang,
+    );
+    for (name, values) in largest {
         let at = |day: Day| {
             let sensor_days = observed.get(&day.0)?;
             let value = values.get(&day.0).copied().unwrap_or(0.0);
-            if !options.per_sensor { Some(value) } else if *sensor_days > 0.0 { Some(value / sensor_days) } else { None }
+            if !options.per_sensor {
+                Some(value)
+            } else if *sensor_days > 0.0 {
+                Some(value / sensor_days)
+            } else {
+                None
+            }
         };
         let mut line = Series::new(name, span.days().map(at).collect());
         line.lead_in = (1..=LEAD_IN_DAYS).rev().map(|back| at(span.first().plus(-back))).collect();

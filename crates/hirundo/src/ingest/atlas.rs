@@ -23,7 +23,11 @@ impl Atlas for Intel {
 }
 
 fn place(place: intel::Place) -> Place {
-    Place { region: place.region, asn: place.asn, scanner: place.scanner }
+    Place {
+        region: place.region,
+        asn: place.asn,
+        scanner: place.scanner,
+    }
 }
 
 fn day_number(day: i64) -> i32 {

@@ -57,7 +57,10 @@ pub fn find(paths: &[String], sensor: Option<&str>) -> Result<Vec<Input>> {
             add(Path::new(path), sensor, &mut inputs)?;
         } else {
             // As in a shell: what begins with a dot is not meant by `*`.
-            let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
+            let options = glob::MatchOptions {
+                require_literal_leading_dot: true,
+                ..glob::MatchOptions::default()
+            };
             for found in glob::glob_with(path, options).with_context(|| format!("could not read {path:?} as a path or a pattern"))? {
                 add(&found?, sensor, &mut inputs)?;
             }
@@ -104,7 +107,10 @@ fn add(path: &Path, sensor: Option<&str>, inputs: &mut Vec<Input>) -> Result<()>
 /// no file (a pipe, a link to a folder) is passed over too: reading it might never end.
 fn looks_like_data(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    !matches!(extension.as_deref(), Some("json" | "csv" | "txt" | "md" | "toml" | "log" | "yaml" | "yml" | "html" | "partial"))
+    !matches!(
+        extension.as_deref(),
+        Some("json" | "csv" | "txt" | "md" | "toml" | "log" | "yaml" | "yml" | "html" | "partial")
+    )
 }
 
 fn push(path: PathBuf, sensor: &str, inputs: &mut Vec<Input>) -> Result<()> {
@@ -113,7 +119,12 @@ fn push(path: PathBuf, sensor: &str, inputs: &mut Vec<Input>) -> Result<()> {
         bail!("more than {FILES_MAX} files; hint: ingest them a folder at a time");
     }
     let len_bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-    let mut input = Input { path, sensor: sensor.to_owned(), len_bytes, first_ns: i64::MAX };
+    let mut input = Input {
+        path,
+        sensor: sensor.to_owned(),
+        len_bytes,
+        first_ns: i64::MAX,
+    };
     if input.path.as_os_str() != "-" && std::fs::metadata(&input.path).is_ok_and(|metadata| metadata.is_file()) {
         input.first_ns = first_time(&input).unwrap_or(i64::MAX);
     }
@@ -129,7 +140,9 @@ fn first_time(input: &Input) -> Option<i64> {
 
 fn check_sensor(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > SENSOR_BYTES_MAX || name.chars().any(char::is_control) {
-        bail!("{name:?} cannot be a sensor's name: it needs 1 to {SENSOR_BYTES_MAX} bytes and no control characters; hint: name it with --sensor");
+        bail!(
+            "{name:?} cannot be a sensor's name: it needs 1 to {SENSOR_BYTES_MAX} bytes and no control characters; hint: name it with --sensor"
+        );
     }
     Ok(())
 }

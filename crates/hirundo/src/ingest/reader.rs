@@ -76,7 +76,16 @@ struct Open {
 impl<'a> Reader<'a> {
     /// Over `inputs`, with the pieces that are stored already.
     pub fn new(inputs: Vec<Input>, known: Known, marks: &'a MarkTable, payload_bytes_max: u8, watch: Box<dyn Watch + 'a>) -> Reader<'a> {
-        Reader { inputs: inputs.into_iter(), open: None, known, marks, payload_bytes_max, watch, bytes_done: 0, frames: 0 }
+        Reader {
+            inputs: inputs.into_iter(),
+            open: None,
+            known,
+            marks,
+            payload_bytes_max,
+            watch,
+            bytes_done: 0,
+            frames: 0,
+        }
     }
 
     /// Fills a segment; its pieces, or `None` when there is nothing more to read.
@@ -103,10 +112,24 @@ impl<'a> Reader<'a> {
             let opened = input.open().map_err(|error| error.to_string());
             match opened.and_then(|file| Capture::open(file).map_err(|error| chain(&error))) {
                 Ok(capture) => {
-                    let outcome = Outcome { format: Some(capture.format().to_string()), ..Outcome::default() };
-                    return Some(Open { input, capture, pieces: 0, outcome });
+                    let outcome = Outcome {
+                        format: Some(capture.format().to_string()),
+                        ..Outcome::default()
+                    };
+                    return Some(Open {
+                        input,
+                        capture,
+                        pieces: 0,
+                        outcome,
+                    });
                 }
-                Err(damage) => self.watch.done(&input, &Outcome { damage: Some(damage), ..Outcome::default() }),
+                Err(damage) => self.watch.done(
+                    &input,
+                    &Outcome {
+                        damage: Some(damage),
+                        ..Outcome::default()
+                    },
+                ),
             }
         }
         None
@@ -159,12 +182,22 @@ impl<'a> Reader<'a> {
             *open.outcome.unreadable.entry(reason.name()).or_default() += count;
         }
         if self.known.pieces.insert(id.clone()) {
-            self.known.lengths.entry(open.input.sensor.clone()).or_default().insert(stretch.frames);
+            self.known
+                .lengths
+                .entry(open.input.sensor.clone())
+                .or_default()
+                .insert(stretch.frames);
             segment.keep_piece();
             open.outcome.packets += packets;
             let unreadable = unreadable.map(|(reason, count)| (reason.name().to_owned(), count)).collect();
             let origin = format!("{}#{}", open.input.path.display(), open.pieces);
-            pieces.push(Piece { id, origin, frames: stretch.frames, packets, unreadable });
+            pieces.push(Piece {
+                id,
+                origin,
+                frames: stretch.frames,
+                packets,
+                unreadable,
+            });
         } else {
             segment.drop_piece();
             open.outcome.known += packets;
@@ -186,7 +219,14 @@ impl Stretch {
     fn begin(segment: &mut Segment, sensor: &str) -> Stretch {
         segment.begin_piece();
         let sensor = segment.sensor(sensor);
-        Stretch { sensor, rows_from: segment.rows.len(), frames: 0, bytes: 0, full: false, reasons: [0; Reason::ALL.len()] }
+        Stretch {
+            sensor,
+            rows_from: segment.rows.len(),
+            frames: 0,
+            bytes: 0,
+            full: false,
+            reasons: [0; Reason::ALL.len()],
+        }
     }
 
     /// Reads up to `frames_max` frames more; whether the capture ended.
@@ -210,7 +250,14 @@ enum End {
 }
 
 /// The hot loop: frames to marked and classified rows.
-fn read(capture: &mut Capture, segment: &mut Segment, marks: &MarkTable, payload_bytes_max: u8, stretch: &mut Stretch, frames_max: u64) -> End {
+fn read(
+    capture: &mut Capture,
+    segment: &mut Segment,
+    marks: &MarkTable,
+    payload_bytes_max: u8,
+    stretch: &mut Stretch,
+    frames_max: u64,
+) -> End {
     for _ in 0..frames_max {
         let frame = match capture.next() {
             Ok(Some(frame)) => frame,

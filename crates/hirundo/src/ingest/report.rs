@@ -54,7 +54,11 @@ impl Report {
             self.damaged_count += 1;
             if self.damaged.len() < DAMAGED_LISTED_MAX {
                 let packets = outcome.packets + outcome.known;
-                self.damaged.push(Damaged { file: input.path.display().to_string(), reason: reason.clone(), packets });
+                self.damaged.push(Damaged {
+                    file: input.path.display().to_string(),
+                    reason: reason.clone(),
+                    packets,
+                });
             }
         }
     }

@@ -181,8 +181,7 @@ const V6: [(u128, u8, Option<Area>); 27] = [
 /// The special areas of IPv4, sorted and disjoint, as region codes.
 pub(super) fn spans_v4() -> Vec<Span<u16>> {
     spans(
-        V4.into_iter()
-            .map(|(address, prefix, area)| (u128::from(address), prefix, area)),
+        V4.into_iter().map(|(address, prefix, area)| (u128::from(address), prefix, area)),
         32,
     )
 }
@@ -193,8 +192,7 @@ pub(super) fn spans_v6() -> Vec<Span<u16>> {
 }
 
 fn spans(table: impl Iterator<Item = (u128, u8, Option<Area>)>, bits: u8) -> Vec<Span<u16>> {
-    let all =
-        table.filter_map(|(address, prefix, area)| Span::of_prefix(address, prefix, bits, area));
+    let all = table.filter_map(|(address, prefix, area)| Span::of_prefix(address, prefix, bits, area));
     flatten(all.collect())
         .into_iter()
         .filter_map(|span| {
@@ -285,10 +283,7 @@ mod tests {
         check_v6("fe80::1", Some(Area::LinkLocal));
         check_v6("fec0::1", Some(Area::Reserved));
         check_v6("ff02::1", Some(Area::Multicast));
-        check_v6(
-            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            Some(Area::Multicast),
-        );
+        check_v6("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Some(Area::Multicast));
     }
 
     #[test]

@@ -72,10 +72,7 @@ impl Version {
     #[must_use]
     pub fn date(&self) -> String {
         NaiveDate::from_num_days_from_ce_opt(self.day.saturating_add(EPOCH_FROM_CE_DAYS))
-            .map_or_else(
-                || format!("day {}", self.day),
-                |date| date.format("%Y-%m-%d").to_string(),
-            )
+            .map_or_else(|| format!("day {}", self.day), |date| date.format("%Y-%m-%d").to_string())
     }
 
     /// What its records say: `region`, `AS` or `region, AS`.
@@ -129,12 +126,8 @@ impl Names {
     /// Keeps the first name that is given for an AS.
     pub(super) fn add(&mut self, asn: u32, name: &str) {
         if !name.is_empty() && self.0.len() < NAMES_MAX && !self.0.contains_key(&asn) {
-            let clean = name
-                .chars()
-                .filter(|char| !char.is_control())
-                .take(NAME_CHARS_MAX);
-            self.0
-                .insert(asn, clean.collect::<String>().into_boxed_str());
+            let clean = name.chars().filter(|char| !char.is_control()).take(NAME_CHARS_MAX);
+            self.0.insert(asn, clean.collect::<String>().into_boxed_str());
         }
     }
 
@@ -185,9 +178,7 @@ pub enum DatabaseError {
         text: String,
     },
     /// Nothing tells its date.
-    #[error(
-        "neither its metadata nor its name tells the day it is from; hint: write PATH@2022-04-01"
-    )]
+    #[error("neither its metadata nor its name tells the day it is from; hint: write PATH@2022-04-01")]
     NoDate,
     /// Refused by the MMDB reader.
     #[error(transparent)]
@@ -206,16 +197,11 @@ pub(super) fn split_date(text: &str) -> Result<(&Path, Option<i32>), DatabaseErr
     let Some((path, date)) = text.rsplit_once('@') else {
         return Ok((Path::new(text), None));
     };
-    let is_date_like = date.len() >= 8
-        && date
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let is_date_like = date.len() >= 8 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     if !is_date_like {
         return Ok((Path::new(text), None));
     }
-    let bad = || DatabaseError::BadDate {
-        text: date.to_owned(),
-    };
+    let bad = || DatabaseError::BadDate { text: date.to_owned() };
     Ok((Path::new(path), Some(day_of(date).ok_or_else(bad)?)))
 }
 
@@ -229,13 +215,8 @@ pub(super) fn load(path: &Path, given: Option<i32>) -> Result<Database, Database
     if bytes.starts_with(b"\x1f\x8b") || bytes.starts_with(b"PK\x03\x04") {
         return Err(DatabaseError::Compressed);
     }
-    let tail = bytes
-        .get(bytes.len().saturating_sub(128 << 10)..)
-        .unwrap_or_default();
-    let is_mmdb = name.ends_with(".mmdb")
-        || tail
-            .windows(MMDB_MARKER.len())
-            .any(|window| window == MMDB_MARKER);
+    let tail = bytes.get(bytes.len().saturating_sub(128 << 10)..).unwrap_or_default();
+    let is_mmdb = name.ends_with(".mmdb") || tail.windows(MMDB_MARKER.len()).any(|window| window == MMDB_MARKER);
     let mut built = None;
     let mut database_type = String::new();
     let (mut bad_lines, mut first_bad) = (0, None);
@@ -269,11 +250,7 @@ pub(super) fn load(path: &Path, given: Option<i32>) -> Result<Database, Database
         bad_lines,
         first_bad,
     };
-    Ok(Database {
-        version,
-        spans,
-        names,
-    })
+    Ok(Database { version, spans, names })
 }
 
 /// A file's bytes, up to a limit.
@@ -293,24 +270,14 @@ pub(super) fn read_limited(path: &Path, max: u64) -> Result<Vec<u8>, DatabaseErr
 
 /// An AS number as `2907` or `AS2907`.
 pub(super) fn asn_of(text: &str) -> Option<u32> {
-    let digits = text
-        .strip_prefix("AS")
-        .or_else(|| text.strip_prefix("as"))
-        .unwrap_or(text);
+    let digits = text.strip_prefix("AS").or_else(|| text.strip_prefix("as")).unwrap_or(text);
     // `parse` would take a sign.
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())?
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 /// The day (since 1970) of `2022-04-01` or `20220401`.
 fn day_of(text: &str) -> Option<i32> {
-    let form = if text.contains('-') {
-        "%Y-%m-%d"
-    } else {
-        "%Y%m%d"
-    };
+    let form = if text.contains('-') { "%Y-%m-%d" } else { "%Y%m%d" };
     let date = NaiveDate::parse_from_str(text, form).ok()?;
     (1990..2100)
         .contains(&date.year())
@@ -326,15 +293,13 @@ fn day_of_epoch(seconds: u64) -> Option<i32> {
 
 /// The first date in a file's name.
 fn day_in_name(name: &str) -> Option<i32> {
-    let dashed = (0..name.len())
-        .filter_map(|at| name.get(at..at + 10))
-        .find_map(|text| {
-            let is_date = text.bytes().enumerate().all(|(at, byte)| match at {
-                4 | 7 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
-            is_date.then(|| day_of(text)).flatten()
+    let dashed = (0..name.len()).filter_map(|at| name.get(at..at + 10)).find_map(|text| {
+        let is_date = text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
         });
+        is_date.then(|| day_of(text)).flatten()
+    });
     let runs = || name.split(|char: char| !char.is_ascii_digit());
     dashed.or_else(|| runs().filter_map(|run| run.get(..8)).find_map(day_of))
 }
@@ -349,10 +314,7 @@ fn credit(name: &str, database_type: &str) -> (&'static str, &'static str) {
         )
     } else if name.contains("iptoasn") || name.starts_with("ip2asn") {
         ("IPtoASN (iptoasn.com)", "PDDL-1.0")
-    } else if matches!(
-        stem,
-        "asn" | "asn-ipv4" | "asn-ipv6" | "asn-ipv4-num" | "asn-ipv6-num"
-    ) {
+    } else if matches!(stem, "asn" | "asn-ipv4" | "asn-ipv6" | "asn-ipv4-num" | "asn-ipv6-num") {
         (
             "RouteViews (routeviews.org), NRO (nro.net), IP Geolocation by DB-IP (db-ip.com), merged by ip-location-db",
             "CC-BY-4.0",
@@ -366,10 +328,7 @@ fn credit(name: &str, database_type: &str) -> (&'static str, &'static str) {
         ("GeoIP2 by MaxMind (www.maxmind.com)", "commercial")
     } else if database_type.starts_with("dbip") {
         let free = database_type.contains("lite");
-        (
-            "IP Geolocation by DB-IP (db-ip.com)",
-            if free { "CC-BY-4.0" } else { "commercial" },
-        )
+        ("IP Geolocation by DB-IP (db-ip.com)", if free { "CC-BY-4.0" } else { "commercial" })
     } else if database_type.contains("ipinfo") || name.contains("ipinfo") {
         ("IPinfo (ipinfo.io)", "CC-BY-SA-4.0 (free editions)")
     } else if name.contains("pfx2as") {
@@ -395,17 +354,10 @@ mod tests {
         check("a.mmdb@1990-01-01", "a.mmdb", Some(7305));
         check("a.mmdb@2022-04-01", "a.mmdb", Some(19_083));
         check("a.mmdb@20220401", "a.mmdb", Some(19_083));
-        check(
-            "node_modules/@scope/a.mmdb",
-            "node_modules/@scope/a.mmdb",
-            None,
-        );
+        check("node_modules/@scope/a.mmdb", "node_modules/@scope/a.mmdb", None);
         check("@scope/a@2022-04-01", "@scope/a", Some(19_083));
         for bad in ["a@2022-13-01", "a@2022-02-30", "a@99999999", "a@0000-00-00"] {
-            assert!(
-                matches!(split_date(bad), Err(DatabaseError::BadDate { .. })),
-                "{bad}"
-            );
+            assert!(matches!(split_date(bad), Err(DatabaseError::BadDate { .. })), "{bad}");
         }
     }
 

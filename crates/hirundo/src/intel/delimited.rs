@@ -97,9 +97,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Content, DelimitedError> {
         }
     }
     let Content {
-        bad_lines: bad,
-        first_bad,
-        ..
+        bad_lines: bad, first_bad, ..
     } = content;
     if let Some((first, reason)) = first_bad
         && bad > good.saturating_mul(BAD_PER_GOOD_MAX)
@@ -136,12 +134,9 @@ fn parse(line: &[u8]) -> Result<Line<'_>, &'static str> {
         return range(first, last, [three, four, five]);
     }
     // A prefix and its length, as RouteViews' tables of prefixes and origins have them.
-    let length: u8 = two
-        .parse()
-        .map_err(|_| "the second column is neither an address nor a length")?;
+    let length: u8 = two.parse().map_err(|_| "the second column is neither an address nor a length")?;
     let (number, bits) = wide(first);
-    let span =
-        Span::of_prefix(number, length, bits, ()).ok_or("the prefix is longer than the address")?;
+    let span = Span::of_prefix(number, length, bits, ()).ok_or("the prefix is longer than the address")?;
     // Several origins are joined by `_` (announced by each) or `,` (an AS set): the first one counts.
     let origin = three.split(['_', ',']).next().unwrap_or_default();
     let asn = asn_of(origin).ok_or("the third column is no AS")?;
@@ -174,11 +169,7 @@ fn range<'a>(first: IpAddr, last: IpAddr, rest: [&'a str; 3]) -> Result<Line<'a>
     if let Some(asn) = asn_of(three) {
         let asn = Some(asn).filter(|asn| *asn != 0);
         let is_region = four.len() == 2 || four == "None";
-        let (region, name) = if is_region && !five.is_empty() {
-            (four, five)
-        } else {
-            ("", four)
-        };
+        let (region, name) = if is_region && !five.is_empty() { (four, five) } else { ("", four) };
         let name = Some(name).filter(|name| !name.is_empty());
         return Ok(Line {
             asn,
@@ -217,10 +208,7 @@ fn address(text: &str) -> Option<IpAddr> {
         return Some(address);
     }
     let number: u128 = text.parse().ok()?;
-    Some(
-        u32::try_from(number)
-            .map_or_else(|_| narrow(number, 128), |number| IpAddr::V4(number.into())),
-    )
+    Some(u32::try_from(number).map_or_else(|_| narrow(number, 128), |number| IpAddr::V4(number.into())))
 }
 
 /// An address as a number, and the width of its family.
@@ -269,15 +257,8 @@ mod tests {
         match parse(line.as_bytes()) {
             Ok(line) => {
                 let region = line.region.map_or("-", region::code_text);
-                let asn = line
-                    .asn
-                    .map_or_else(|| "-".to_owned(), |asn| asn.to_string());
-                format!(
-                    "{} {} {region} {asn} {}",
-                    line.first,
-                    line.last,
-                    line.name.unwrap_or("-")
-                )
+                let asn = line.asn.map_or_else(|| "-".to_owned(), |asn| asn.to_string());
+                format!("{} {} {region} {asn} {}", line.first, line.last, line.name.unwrap_or("-"))
             }
             Err(reason) => reason.to_owned(),
         }
@@ -291,67 +272,37 @@ mod tests {
     fn lines_of_every_publisher() {
         // ip-location-db, addresses as text and as numbers.
         check("1.0.0.0,1.0.0.255,AU", "1.0.0.0 1.0.0.255 AU - -");
-        check(
-            "\"1.0.0.0\",\"1.0.0.255\",\"AU\"",
-            "1.0.0.0 1.0.0.255 AU - -",
-        );
-        check(
-            "1.0.16.0,1.0.16.255,2519,ARTERIA",
-            "1.0.16.0 1.0.16.255 - 2519 ARTERIA",
-        );
+        check("\"1.0.0.0\",\"1.0.0.255\",\"AU\"", "1.0.0.0 1.0.0.255 AU - -");
+        check("1.0.16.0,1.0.16.255,2519,ARTERIA", "1.0.16.0 1.0.16.255 - 2519 ARTERIA");
         check(
             "16777216,16777471,13335,\"Example, Inc.\"",
             "1.0.0.0 1.0.0.255 - 13335 Example, Inc.",
         );
-        check(
-            "2001:200::,2001:200:ffff::,2500,WIDE",
-            "2001:200:: 2001:200:ffff:: - 2500 WIDE",
-        );
+        check("2001:200::,2001:200:ffff::,2500,WIDE", "2001:200:: 2001:200:ffff:: - 2500 WIDE");
         check(
             "42540528726795050063891204319802818560,42540528727329395276160870415022948351,2500,WIDE",
             "2001:200:: 2001:200:1b9:ffff:ffff:ffff:ffff:ffff - 2500 WIDE",
         );
         // IPtoASN.
-        check(
-            "1.0.0.0\t1.0.0.255\t13335\tUS\tEXAMPLE",
-            "1.0.0.0 1.0.0.255 US 13335 EXAMPLE",
-        );
-        check(
-            "1.0.1.0\t1.0.3.255\t0\tNone\tNot routed",
-            "1.0.1.0 1.0.3.255 - - Not routed",
-        );
+        check("1.0.0.0\t1.0.0.255\t13335\tUS\tEXAMPLE", "1.0.0.0 1.0.0.255 US 13335 EXAMPLE");
+        check("1.0.1.0\t1.0.3.255\t0\tNone\tNot routed", "1.0.1.0 1.0.3.255 - - Not routed");
         // RouteViews prefixes and origins.
         check("1.0.0.0\t24\t13335", "1.0.0.0 1.0.0.255 - 13335 -");
         check("1.0.0.0\t24\t4608_13335", "1.0.0.0 1.0.0.255 - 4608 -");
-        check(
-            "2001:200::\t32\t2500",
-            "2001:200:: 2001:200:ffff:ffff:ffff:ffff:ffff:ffff - 2500 -",
-        );
+        check("2001:200::\t32\t2500", "2001:200:: 2001:200:ffff:ffff:ffff:ffff:ffff:ffff - 2500 -");
     }
 
     #[test]
     fn bad_lines_say_why() {
         check("", "the first column is no address");
         check("hello,world", "the first column is no address");
-        check(
-            "1.0.0.0",
-            "the second column is neither an address nor a length",
-        );
+        check("1.0.0.0", "the second column is neither an address nor a length");
         check("1.0.0.0,33,5", "the prefix is longer than the address");
         check("1.0.0.0,24,x", "the third column is no AS");
         check("1.0.0.9,1.0.0.0,AU", "the range ends before it begins");
-        check(
-            "1.0.0.0,2001::,AU",
-            "the range begins and ends in different address families",
-        );
-        check(
-            "1.0.0.0,1.0.0.1,AUS",
-            "the third column is neither an AS nor a region",
-        );
-        check(
-            "1.0.0.0,1.0.0.1",
-            "the third column is neither an AS nor a region",
-        );
+        check("1.0.0.0,2001::,AU", "the range begins and ends in different address families");
+        check("1.0.0.0,1.0.0.1,AUS", "the third column is neither an AS nor a region");
+        check("1.0.0.0,1.0.0.1", "the third column is neither an AS nor a region");
         check(&"1".repeat(5000), "the line is too long");
         check("\"", "the first column is no address");
         check("\"1.0.0.0,1.0.0.1,AU", "the first column is no address");
@@ -359,13 +310,9 @@ mod tests {
 
     #[test]
     fn a_file_with_few_bad_lines_is_read_and_they_are_counted() {
-        let content =
-            read(b"# a comment\n1.0.0.0,1.0.0.255,AU\n\nrubbish\n1.0.1.0,1.0.1.255,CN\n").unwrap();
+        let content = read(b"# a comment\n1.0.0.0,1.0.0.255,AU\n\nrubbish\n1.0.1.0,1.0.1.255,CN\n").unwrap();
         assert_eq!(content.bad_lines, 1);
-        assert_eq!(
-            content.first_bad,
-            Some((4, "the first column is no address"))
-        );
+        assert_eq!(content.first_bad, Some((4, "the first column is no address")));
         assert_eq!(content.spans.region_v4.len(), 2);
         assert!(matches!(read(b""), Err(DelimitedError::Empty)));
         assert!(matches!(

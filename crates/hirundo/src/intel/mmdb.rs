@@ -107,9 +107,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Content, MmdbError> {
         let found = match walk.known.get(&offset) {
             Some(found) => *found,
             None => {
-                let found = leaf
-                    .decode::<Value>()?
-                    .map_or_else(Found::default, |value| walk.learn(&value));
+                let found = leaf.decode::<Value>()?.map_or_else(Found::default, |value| walk.learn(&value));
                 walk.known.insert(offset, found);
                 found
             }
@@ -120,11 +118,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Content, MmdbError> {
             return Err(MmdbError::TooMany { max: RANGES_MAX });
         }
     }
-    let database_type = metadata
-        .database_type
-        .chars()
-        .take(TEXT_BYTES_MAX)
-        .collect();
+    let database_type = metadata.database_type.chars().take(TEXT_BYTES_MAX).collect();
     if walk.spans.is_empty() && !walk.any_field_known {
         return Err(MmdbError::UnknownLayout {
             database_type,
@@ -245,16 +239,12 @@ impl Record {
             record.region = record.region.or_else(|| region::code_of(text?));
         }
         for holder in [Some(value), value.field(TRAITS)].into_iter().flatten() {
-            let held = AS_FIELDS
-                .into_iter()
-                .filter_map(|field| holder.field(field));
+            let held = AS_FIELDS.into_iter().filter_map(|field| holder.field(field));
             for number in held {
                 record.any_field_known = true;
                 record.asn = record.asn.or_else(|| number.asn());
             }
-            let mut names = AS_NAME_FIELDS
-                .into_iter()
-                .filter_map(|field| holder.field(field)?.text());
+            let mut names = AS_NAME_FIELDS.into_iter().filter_map(|field| holder.field(field)?.text());
             record.as_name = record.as_name.or_else(|| names.next().map(str::to_owned));
         }
         record
@@ -273,10 +263,7 @@ enum Value {
 impl Value {
     fn field(&self, name: &str) -> Option<&Value> {
         match self {
-            Value::Map(fields) => fields
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value),
+            Value::Map(fields) => fields.iter().find(|(key, _)| key == name).map(|(_, value)| value),
             Value::Text(_) | Value::Number(_) | Value::Other => None,
         }
     }
@@ -299,11 +286,7 @@ impl Value {
 
     /// Whether a field of this name is worth reading.
     fn wants(name: &str) -> bool {
-        name == ISO_CODE
-            || name == TRAITS
-            || REGION_FIELDS.contains(&name)
-            || AS_FIELDS.contains(&name)
-            || AS_NAME_FIELDS.contains(&name)
+        name == ISO_CODE || name == TRAITS || REGION_FIELDS.contains(&name) || AS_FIELDS.contains(&name) || AS_NAME_FIELDS.contains(&name)
     }
 }
 
@@ -393,18 +376,8 @@ mod tests {
     #[test]
     fn every_layout_in_use_is_understood() {
         // MaxMind, DB-IP.
-        check(
-            r#"{"country":{"iso_code":"JP","names":{"en":"Japan"}}}"#,
-            Some("JP"),
-            None,
-            true,
-        );
-        check(
-            r#"{"registered_country":{"iso_code":"US"}}"#,
-            Some("US"),
-            None,
-            true,
-        );
+        check(r#"{"country":{"iso_code":"JP","names":{"en":"Japan"}}}"#, Some("JP"), None, true);
+        check(r#"{"registered_country":{"iso_code":"US"}}"#, Some("US"), None, true);
         check(
             r#"{"registered_country":{"iso_code":"US"},"country":{"iso_code":"JP"}}"#,
             Some("JP"),
@@ -454,9 +427,7 @@ mod tests {
 
     #[test]
     fn a_record_of_many_fields_keeps_few() {
-        let fields: Vec<String> = (0..10_000)
-            .map(|number| format!("\"f{number}\":1"))
-            .collect();
+        let fields: Vec<String> = (0..10_000).map(|number| format!("\"f{number}\":1")).collect();
         let value: Value = serde_json::from_str(&format!("{{{}}}", fields.join(","))).unwrap();
         assert!(matches!(value, Value::Map(kept) if kept.len() == FIELDS_MAX));
     }

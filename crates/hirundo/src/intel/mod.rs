@@ -112,9 +112,7 @@ pub enum IntelError {
         max: usize,
     },
     /// The databases are too large for the lookup tables.
-    #[error(
-        "failed to build the lookup tables: more than {max} {what}; hint: give fewer databases at once"
-    )]
+    #[error("failed to build the lookup tables: more than {max} {what}; hint: give fewer databases at once")]
     TooLarge {
         /// What there is too much of.
         what: &'static str,
@@ -172,10 +170,7 @@ impl Intel {
         let databases = load_databases(options, &mut warnings)?;
         let mut scanners = load_scanners(options)?;
         for (file, why) in scanners.passed_over.drain(..) {
-            warnings.push(format!(
-                "passed over the scanner list {}: {why}",
-                file.display()
-            ));
+            warnings.push(format!("passed over the scanner list {}: {why}", file.display()));
         }
         let scanner_lists = std::mem::take(&mut scanners.lists);
         let (scanner_names, scanner_v4, scanner_v6) = scanners.finish();
@@ -201,9 +196,7 @@ impl Intel {
     /// the oldest there are.
     #[must_use]
     pub fn on(&self, day: i32) -> &Gazetteer {
-        let behind = self
-            .gazetteers
-            .partition_point(|gazetteer| gazetteer.from_day <= day);
+        let behind = self.gazetteers.partition_point(|gazetteer| gazetteer.from_day <= day);
         // The first is valid from the beginning of time, see `gazetteers`.
         &self.gazetteers[behind.saturating_sub(1)]
     }
@@ -211,9 +204,7 @@ impl Intel {
     /// The name of a research organisation; empty for 0 and numbers that [`Place::scanner`] never has.
     #[must_use]
     pub fn scanner_name(&self, number: u16) -> &str {
-        self.scanner_names
-            .get(usize::from(number))
-            .map_or("", String::as_str)
+        self.scanner_names.get(usize::from(number)).map_or("", String::as_str)
     }
 
     /// The name of an AS, where a database tells it.
@@ -230,12 +221,7 @@ impl Intel {
     /// The databases that a day's answers come from, for a report's appendix.
     pub fn versions_on(&self, day: i32) -> impl Iterator<Item = &Version> {
         let chosen = &self.on(day).chosen;
-        let lists = [
-            &chosen.region_v4,
-            &chosen.region_v6,
-            &chosen.asn_v4,
-            &chosen.asn_v6,
-        ];
+        let lists = [&chosen.region_v4, &chosen.region_v6, &chosen.asn_v4, &chosen.asn_v6];
         let is_used = move |number: &usize| lists.iter().any(|list| list.contains(number));
         self.versions
             .iter()
@@ -259,12 +245,7 @@ impl Intel {
     /// Bytes of memory that the lookup tables hold.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.shared_bytes
-            + self
-                .gazetteers
-                .iter()
-                .map(|gazetteer| gazetteer.table.len_bytes())
-                .sum::<usize>()
+        self.shared_bytes + self.gazetteers.iter().map(|gazetteer| gazetteer.table.len_bytes()).sum::<usize>()
     }
 }
 
@@ -284,10 +265,7 @@ impl Gazetteer {
     }
 }
 
-fn load_databases(
-    options: &IntelOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Database>, IntelError> {
+fn load_databases(options: &IntelOptions, warnings: &mut Vec<String>) -> Result<Vec<Database>, IntelError> {
     let mut files: Vec<(PathBuf, Option<i32>)> = Vec::new();
     for text in &options.databases {
         let refused = |source| IntelError::Database {
@@ -301,9 +279,7 @@ fn load_databases(
         }
         let found = databases_in(path);
         if found.is_empty() {
-            return Err(IntelError::EmptyFolder {
-                folder: path.to_owned(),
-            });
+            return Err(IntelError::EmptyFolder { folder: path.to_owned() });
         }
         files.extend(found.into_iter().map(|file| (file, day)));
     }
@@ -312,12 +288,7 @@ fn load_databases(
             .iter()
             .map(|folder| databases_in(folder))
             .find(|found| !found.is_empty());
-        files.extend(
-            found
-                .unwrap_or_default()
-                .into_iter()
-                .map(|file| (file, None)),
-        );
+        files.extend(found.unwrap_or_default().into_iter().map(|file| (file, None)));
     }
     if files.len() > DATABASES_MAX {
         return Err(IntelError::TooMany {
@@ -332,8 +303,7 @@ fn load_databases(
             Err(source) => return Err(IntelError::Database { file, source }),
         }
     }
-    let nothing =
-        |has: fn(&Version) -> bool| !databases.iter().any(|database| has(&database.version));
+    let nothing = |has: fn(&Version) -> bool| !databases.iter().any(|database| has(&database.version));
     if nothing(|version| version.has_regions) {
         warnings.push("no database of regions: every region will be ZZ; hint: run setup/geo.sh, or give a database with --geo".to_owned());
     }
@@ -363,18 +333,9 @@ fn load_scanners(options: &IntelOptions) -> Result<Scanners, IntelError> {
 
 /// The database files of a folder, sorted by name; none where there is no folder.
 fn databases_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = folder
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
+    let entries = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
     let is_database = |path: &PathBuf| {
-        let ending = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         ENDINGS.contains(&ending.as_str()) && path.is_file()
     };
     let mut files: Vec<_> = entries.filter(is_database).collect();
@@ -384,31 +345,17 @@ fn databases_in(folder: &Path) -> Vec<PathBuf> {
 
 /// Where databases are looked for: the working directory's data folder, then the user's.
 fn usual_folders() -> Vec<PathBuf> {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
-    [
-        Some(PathBuf::from(FOLDER)),
-        data.map(|data| data.join("hirundo/geo")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [Some(PathBuf::from(FOLDER)), data.map(|data| data.join("hirundo/geo"))]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A table for each day from which other databases are valid, and the bytes that the tables share.
-fn gazetteers(
-    databases: &[Database],
-    scanner_v4: &[Span<u16>],
-    scanner_v6: &[Span<u16>],
-) -> Result<(Vec<Gazetteer>, usize), IntelError> {
-    let mut days: Vec<i32> = databases
-        .iter()
-        .map(|database| database.version.day)
-        .collect();
+fn gazetteers(databases: &[Database], scanner_v4: &[Span<u16>], scanner_v6: &[Span<u16>]) -> Result<(Vec<Gazetteer>, usize), IntelError> {
+    let mut days: Vec<i32> = databases.iter().map(|database| database.version.day).collect();
     days.sort_unstable();
     // What is valid on the oldest day is also what answers for the days before it.
     let mut dated: Vec<(i32, Chosen)> = vec![(i32::MIN, choose(databases, i32::MIN))];
@@ -424,13 +371,7 @@ fn gazetteers(
     for (from_day, chosen) in dated {
         let regions = pick(databases, &chosen.region_v4, |spans| &spans.region_v4);
         let ases = pick(databases, &chosen.asn_v4, |spans| &spans.asn_v4);
-        let root = builder.root(&merge(
-            &special.0,
-            regions,
-            ases,
-            scanner_v4,
-            u128::from(u32::MAX),
-        ))?;
+        let root = builder.root(&merge(&special.0, regions, ases, scanner_v4, u128::from(u32::MAX)))?;
         let regions = pick(databases, &chosen.region_v6, |spans| &spans.region_v6);
         let ases = pick(databases, &chosen.asn_v6, |spans| &spans.asn_v6);
         let steps = builder.steps(&merge(&special.1, regions, ases, scanner_v6, u128::MAX))?;
@@ -438,30 +379,20 @@ fn gazetteers(
     }
     let arena = Arc::new(builder.finish());
     let shared_bytes = arena.len_bytes();
-    let with_arena = parts
-        .into_iter()
-        .map(|(from_day, chosen, root, steps)| Gazetteer {
-            from_day,
-            chosen,
-            table: Table::new(Arc::clone(&arena), root, steps),
-        });
+    let with_arena = parts.into_iter().map(|(from_day, chosen, root, steps)| Gazetteer {
+        from_day,
+        chosen,
+        table: Table::new(Arc::clone(&arena), root, steps),
+    });
     Ok((with_arena.collect(), shared_bytes))
 }
 
 /// The databases valid on a day, for each kind of record and address family.
 fn choose(databases: &[Database], day: i32) -> Chosen {
     let newest = |has: fn(&Spans) -> bool| -> Vec<usize> {
-        let able = || {
-            databases
-                .iter()
-                .enumerate()
-                .filter(|(_, database)| has(&database.spans))
-        };
+        let able = || databases.iter().enumerate().filter(|(_, database)| has(&database.spans));
         let days = || able().map(|(_, database)| database.version.day);
-        let valid = days()
-            .filter(|candidate| *candidate <= day)
-            .max()
-            .or_else(|| days().min());
+        let valid = days().filter(|candidate| *candidate <= day).max().or_else(|| days().min());
         let of_that_day = able().filter(|(_, database)| Some(database.version.day) == valid);
         of_that_day.map(|(number, _)| number).collect()
     };
@@ -474,28 +405,14 @@ fn choose(databases: &[Database], day: i32) -> Chosen {
 }
 
 /// The spans of the chosen databases as layers, the first named on top.
-fn pick<'a, T: Copy>(
-    databases: &'a [Database],
-    chosen: &[usize],
-    spans: fn(&Spans) -> &Vec<Span<T>>,
-) -> Layers<'a, T> {
-    let of = |number: &usize| {
-        databases
-            .get(*number)
-            .map(|database| spans(&database.spans).as_slice())
-    };
+fn pick<'a, T: Copy>(databases: &'a [Database], chosen: &[usize], spans: fn(&Spans) -> &Vec<Span<T>>) -> Layers<'a, T> {
+    let of = |number: &usize| databases.get(*number).map(|database| spans(&database.spans).as_slice());
     Layers::new(chosen.iter().filter_map(of))
 }
 
 /// One pass over all layers from address 0 to `end`: a step wherever the answer changes. Special areas
 /// hide whatever the databases say of them.
-fn merge(
-    special: &[Span<u16>],
-    mut regions: Layers<'_, u16>,
-    mut ases: Layers<'_, u32>,
-    scanners: &[Span<u16>],
-    end: u128,
-) -> Vec<Step> {
+fn merge(special: &[Span<u16>], mut regions: Layers<'_, u16>, mut ases: Layers<'_, u32>, scanners: &[Span<u16>], end: u128) -> Vec<Step> {
     let mut special = Layers::new([special]);
     let mut scanners = Layers::new([scanners]);
     let mut steps: Vec<Step> = Vec::new();
@@ -519,10 +436,7 @@ fn merge(
                     region: region.unwrap_or(region::UNKNOWN),
                     scanner: scanner.unwrap_or(0),
                 },
-                area_until
-                    .min(region_until)
-                    .min(asn_until)
-                    .min(scanner_until),
+                area_until.min(region_until).min(asn_until).min(scanner_until),
             ),
         };
         if steps.last().is_none_or(|before| before.place != place) {

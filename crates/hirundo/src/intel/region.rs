@@ -69,10 +69,7 @@ pub fn code_text(code: u16) -> &'static str {
         return "ZZ";
     }
     let at = (usize::from(first - b'A') * 26 + usize::from(second - b'A')) * 2;
-    PAIRS
-        .get(at..at + 2)
-        .and_then(|pair| str::from_utf8(pair).ok())
-        .unwrap_or("ZZ")
+    PAIRS.get(at..at + 2).and_then(|pair| str::from_utf8(pair).ok()).unwrap_or("ZZ")
 }
 
 /// The code of what stands in the lake: the inverse of [`code_text`]. `None` for text that it never gives.
@@ -82,9 +79,7 @@ pub fn code(text: &str) -> Option<u16> {
         return Some(area.code());
     }
     match text.as_bytes() {
-        &[first, second] if first.is_ascii_uppercase() && second.is_ascii_uppercase() => {
-            Some(u16::from_be_bytes([first, second]))
-        }
+        &[first, second] if first.is_ascii_uppercase() && second.is_ascii_uppercase() => Some(u16::from_be_bytes([first, second])),
         _ => None,
     }
 }
@@ -106,12 +101,8 @@ pub fn name(code: u16, language: Language) -> Option<&'static str> {
     };
     let (english, japanese) = pseudo.or_else(|| {
         let table = names();
-        let at = table
-            .binary_search_by_key(&code, |(code, _, _)| *code)
-            .ok()?;
-        table
-            .get(at)
-            .map(|(_, english, japanese)| (*english, *japanese))
+        let at = table.binary_search_by_key(&code, |(code, _, _)| *code).ok()?;
+        table.get(at).map(|(_, english, japanese)| (*english, *japanese))
     })?;
     Some(match language {
         Language::English => english,
@@ -182,11 +173,7 @@ mod tests {
     fn every_region_has_both_names() {
         assert!(names().len() > 250, "{}", names().len());
         for (code, english, japanese) in names() {
-            assert!(
-                !english.is_empty() && !japanese.is_empty(),
-                "{}",
-                code_text(*code)
-            );
+            assert!(!english.is_empty() && !japanese.is_empty(), "{}", code_text(*code));
             assert!(!japanese.is_ascii(), "{japanese}");
         }
         let check = |text: &str, english: Option<&str>, japanese: Option<&str>| {
@@ -199,16 +186,8 @@ mod tests {
         check("HK", Some("Hong Kong"), Some("香港"));
         check("XK", Some("Kosovo"), Some("コソボ"));
         check("ZZ", Some("Unknown Region"), Some("不明な地域"));
-        check(
-            "EU",
-            Some("Europe (region not given)"),
-            Some("ヨーロッパ (地域不明)"),
-        );
-        check(
-            "private",
-            Some("Private addresses"),
-            Some("プライベートアドレス"),
-        );
+        check("EU", Some("Europe (region not given)"), Some("ヨーロッパ (地域不明)"));
+        check("private", Some("Private addresses"), Some("プライベートアドレス"));
         check("QX", None, None);
     }
 }

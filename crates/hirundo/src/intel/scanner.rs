@@ -44,9 +44,7 @@ const ALIASES: [(&str, &str); 4] = [
 ];
 
 /// Second labels that are part of a public suffix (`ac.uk`, `go.jp`).
-const SECOND_LEVEL: [&str; 10] = [
-    "ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org",
-];
+const SECOND_LEVEL: [&str; 10] = ["ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"];
 
 /// A list that was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,11 +132,9 @@ impl Scanners {
             match self.read(&file) {
                 Ok(list) => self.lists.push(list),
                 Err(full @ ScannerError::TooMany { .. }) => return Err(full),
-                Err(
-                    why @ (ScannerError::Read(_)
-                    | ScannerError::Json { .. }
-                    | ScannerError::Nothing { .. }),
-                ) => self.passed_over.push((file, why)),
+                Err(why @ (ScannerError::Read(_) | ScannerError::Json { .. } | ScannerError::Nothing { .. })) => {
+                    self.passed_over.push((file, why))
+                }
             }
         }
         Ok(())
@@ -158,18 +154,9 @@ impl Scanners {
         self.read_lines(&String::from_utf8_lossy(&bytes), path.to_owned())
     }
 
-    fn read_warning_list(
-        &mut self,
-        bytes: &[u8],
-        path: &Path,
-    ) -> Result<ScannerList, ScannerError> {
-        let parsed: WarningList =
-            serde_json::from_slice(bytes).map_err(|source| ScannerError::Json { source })?;
-        let folder = path
-            .parent()
-            .and_then(Path::file_name)
-            .unwrap_or_default()
-            .to_string_lossy();
+    fn read_warning_list(&mut self, bytes: &[u8], path: &Path) -> Result<ScannerList, ScannerError> {
+        let parsed: WarningList = serde_json::from_slice(bytes).map_err(|source| ScannerError::Json { source })?;
+        let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let organisation = ["-nt-scanning", "-scanning", "-scanner"]
             .into_iter()
             .find_map(|suffix| folder.strip_suffix(suffix))
@@ -211,12 +198,7 @@ impl Scanners {
                 }
                 (Some(prefix), None, None) => {
                     let told = organisation_of_comment(comment);
-                    self.take(
-                        &mut list,
-                        number,
-                        prefix,
-                        told.as_deref().unwrap_or(&by_file),
-                    )?;
+                    self.take(&mut list, number, prefix, told.as_deref().unwrap_or(&by_file))?;
                 }
                 (Some(_), ..) => list.bad(number, "the line has more than a prefix"),
             }
@@ -224,13 +206,7 @@ impl Scanners {
         nothing_read(list)
     }
 
-    fn take(
-        &mut self,
-        list: &mut ScannerList,
-        line: usize,
-        prefix: &str,
-        name: &str,
-    ) -> Result<(), ScannerError> {
+    fn take(&mut self, list: &mut ScannerList, line: usize, prefix: &str, name: &str) -> Result<(), ScannerError> {
         let (address, length) = match (prefix.parse::<IpNet>(), prefix.parse::<IpAddr>()) {
             (Ok(network), _) => (network.addr(), network.prefix_len()),
             (Err(_), Ok(address)) => (address, wide(address).1),
@@ -239,17 +215,8 @@ impl Scanners {
                 return Ok(());
             }
         };
-        if length
-            < if address.is_ipv4() {
-                PREFIX_V4_MIN
-            } else {
-                PREFIX_V6_MIN
-            }
-        {
-            list.bad(
-                line,
-                "the prefix covers too much of the Internet to be a scanner's",
-            );
+        if length < if address.is_ipv4() { PREFIX_V4_MIN } else { PREFIX_V6_MIN } {
+            list.bad(line, "the prefix covers too much of the Internet to be a scanner's");
             return Ok(());
         }
         if self.v4.len() + self.v6.len() >= PREFIXES_MAX {
@@ -260,11 +227,7 @@ impl Scanners {
             return Ok(());
         };
         let (address, bits) = wide(address);
-        let spans = if bits == 32 {
-            &mut self.v4
-        } else {
-            &mut self.v6
-        };
+        let spans = if bits == 32 { &mut self.v4 } else { &mut self.v6 };
         spans.extend(Span::of_prefix(address, length, bits, number));
         list.prefixes += 1;
         Ok(())
@@ -294,9 +257,7 @@ impl ScannerList {
 
 fn nothing_read(list: ScannerList) -> Result<ScannerList, ScannerError> {
     if list.prefixes == 0 {
-        return Err(ScannerError::Nothing {
-            first_bad: list.first_bad,
-        });
+        return Err(ScannerError::Nothing { first_bad: list.first_bad });
     }
     Ok(list)
 }
@@ -311,15 +272,8 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Sca
         if kind.is_dir() && depth < DEPTH_MAX {
             walk(&path, depth + 1, files)?;
         }
-        let ending = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        let may_be = matches!(
-            ending.as_str(),
-            "ipset" | "ip6set" | "netset" | "txt" | "json"
-        );
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let may_be = matches!(ending.as_str(), "ipset" | "ip6set" | "netset" | "txt" | "json");
         if kind.is_file() && may_be && files.len() < FILES_MAX {
             files.push(path);
         }
@@ -338,9 +292,7 @@ fn normalise(text: &str) -> String {
     if !name.contains(char::is_whitespace) {
         name = domain_label(name);
     }
-    let words = name
-        .split(|char: char| !char.is_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let words = name.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty());
     let joined = words.collect::<Vec<_>>().join("-");
     let short: String = joined.chars().take(NAME_CHARS_MAX).collect();
     let alias = ALIASES.into_iter().find(|(from, _)| *from == short);
@@ -355,11 +307,7 @@ fn normalise(text: &str) -> String {
 fn domain_label(host: &str) -> &str {
     let mut labels = host.rsplit('.');
     match (labels.next(), labels.next(), labels.next()) {
-        (Some(top), Some(second), Some(third))
-            if top.len() == 2 && SECOND_LEVEL.contains(&second) =>
-        {
-            third
-        }
+        (Some(top), Some(second), Some(third)) if top.len() == 2 && SECOND_LEVEL.contains(&second) => third,
         (Some(_), Some(second), _) => second,
         _ => host,
     }
@@ -367,11 +315,7 @@ fn domain_label(host: &str) -> &str {
 
 /// The organisation that a comment behind an address tells: a host name or a few words.
 fn organisation_of_comment(comment: &str) -> Option<String> {
-    let told = comment
-        .split(['(', '/', ','])
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let told = comment.split(['(', '/', ',']).next().unwrap_or_default().trim();
     if told.is_empty() || told.contains(':') || told.parse::<IpAddr>().is_ok() {
         return None;
     }
@@ -381,8 +325,7 @@ fn organisation_of_comment(comment: &str) -> Option<String> {
 /// The organisation of a list of bare addresses: the file's name (`censys.txt`), or its folder's where
 /// the file is only called `ips`.
 fn organisation_of_file(file: &Path) -> String {
-    let text =
-        |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     let stem = text(file.file_stem());
     match stem.as_str() {
         "ips" | "ip" | "list" => normalise(&text(file.parent().and_then(Path::file_name))),
@@ -399,9 +342,7 @@ fn organisation_of_title(title: &str) -> Option<String> {
         return None;
     }
     let words: Vec<_> = lower.split_whitespace().collect();
-    let end = words
-        .iter()
-        .position(|word| word.starts_with("ip") || word.starts_with("scan"))?;
+    let end = words.iter().position(|word| word.starts_with("ip") || word.starts_with("scan"))?;
     let name = words.get(..end)?.join(" ");
     (!name.is_empty()).then(|| normalise(&name))
 }

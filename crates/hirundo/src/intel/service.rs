@@ -70,11 +70,9 @@ fn tables() -> &'static (Table, Table) {
         let mut tables = (Table::new(), Table::new());
         for line in REGISTRY.lines() {
             let mut columns = line.split('\t');
-            let (Some(port), Some(transports), Some(name)) = (
-                columns.next().and_then(|port| port.parse().ok()),
-                columns.next(),
-                columns.next(),
-            ) else {
+            let (Some(port), Some(transports), Some(name)) =
+                (columns.next().and_then(|port| port.parse().ok()), columns.next(), columns.next())
+            else {
                 continue;
             };
             if transports.contains('t') {

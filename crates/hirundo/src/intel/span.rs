@@ -76,9 +76,7 @@ pub(super) fn flatten<T: Copy + PartialEq>(spans: Vec<Span<T>>) -> Vec<Span<T>> 
 
 /// Whether the spans are sorted and no two overlap, as well-made databases are.
 fn is_disjoint<T>(spans: &[Span<T>]) -> bool {
-    spans
-        .windows(2)
-        .all(|pair| matches!(pair, [one, two] if one.last < two.first))
+    spans.windows(2).all(|pair| matches!(pair, [one, two] if one.last < two.first))
 }
 
 /// Answers what is left of `top` and moves the cursor behind it.
@@ -170,14 +168,8 @@ mod tests {
     use super::*;
 
     fn check(spans: &[(u128, u128, char)], expected: &[(u128, u128, char)]) {
-        let spans = spans
-            .iter()
-            .map(|&(first, last, value)| Span { first, last, value })
-            .collect();
-        let flat: Vec<_> = flatten(spans)
-            .into_iter()
-            .map(|span| (span.first, span.last, span.value))
-            .collect();
+        let spans = spans.iter().map(|&(first, last, value)| Span { first, last, value }).collect();
+        let flat: Vec<_> = flatten(spans).into_iter().map(|span| (span.first, span.last, span.value)).collect();
         assert_eq!(flat, expected);
     }
 
@@ -185,14 +177,8 @@ mod tests {
     fn the_narrowest_answers_and_the_wider_goes_on_behind_it() {
         check(&[], &[]);
         check(&[(1, 2, 'a'), (4, 5, 'b')], &[(1, 2, 'a'), (4, 5, 'b')]);
-        check(
-            &[(0, 9, 'a'), (3, 4, 'b')],
-            &[(0, 2, 'a'), (3, 4, 'b'), (5, 9, 'a')],
-        );
-        check(
-            &[(3, 4, 'b'), (0, 9, 'a')],
-            &[(0, 2, 'a'), (3, 4, 'b'), (5, 9, 'a')],
-        );
+        check(&[(0, 9, 'a'), (3, 4, 'b')], &[(0, 2, 'a'), (3, 4, 'b'), (5, 9, 'a')]);
+        check(&[(3, 4, 'b'), (0, 9, 'a')], &[(0, 2, 'a'), (3, 4, 'b'), (5, 9, 'a')]);
         check(&[(0, 9, 'a'), (0, 9, 'b')], &[(0, 9, 'a')]);
         check(
             &[(0, 9, 'a'), (0, 3, 'b'), (1, 1, 'c')],
@@ -222,11 +208,7 @@ mod tests {
                     .wrapping_add(1_442_695_040_888_963_407);
                 let first = u128::from(state >> 60);
                 let last = first + u128::from(state >> 56 & 7);
-                spans.push(Span {
-                    first,
-                    last,
-                    value: order,
-                });
+                spans.push(Span { first, last, value: order });
             }
             let flat = flatten(spans.clone());
             assert!(is_disjoint(&flat), "{flat:?}");
@@ -248,14 +230,8 @@ mod tests {
             Span::of_prefix(0x0a01_0203, 8, 32, ()).map(|s| (s.first, s.last)),
             Some((0x0a00_0000, 0x0aff_ffff))
         );
-        assert_eq!(
-            Span::of_prefix(7, 32, 32, ()).map(|s| (s.first, s.last)),
-            Some((7, 7))
-        );
-        assert_eq!(
-            Span::of_prefix(7, 0, 128, ()).map(|s| (s.first, s.last)),
-            Some((0, u128::MAX))
-        );
+        assert_eq!(Span::of_prefix(7, 32, 32, ()).map(|s| (s.first, s.last)), Some((7, 7)));
+        assert_eq!(Span::of_prefix(7, 0, 128, ()).map(|s| (s.first, s.last)), Some((0, u128::MAX)));
         assert_eq!(Span::of_prefix(7, 33, 32, ()), None);
     }
 }

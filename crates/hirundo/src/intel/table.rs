@@ -115,10 +115,7 @@ impl Builder {
 
     /// Steps with the numbers of their places.
     fn numbered(&mut self, steps: &[Step]) -> Result<Vec<(u128, u32)>, Overflow> {
-        steps
-            .iter()
-            .map(|step| Ok((step.first, self.place(step.place)?)))
-            .collect()
+        steps.iter().map(|step| Ok((step.first, self.place(step.place)?))).collect()
     }
 
     fn place(&mut self, place: Place) -> Result<u32, Overflow> {
@@ -140,13 +137,7 @@ impl Builder {
 
     /// The entry for the 2^`bits` addresses from `base` on; `at` is the step that covers `base`, and is
     /// moved to the one that covers their last address.
-    fn entry(
-        &mut self,
-        steps: &[(u128, u32)],
-        at: &mut usize,
-        base: u128,
-        bits: u32,
-    ) -> Result<u32, Overflow> {
+    fn entry(&mut self, steps: &[(u128, u32)], at: &mut usize, base: u128, bits: u32) -> Result<u32, Overflow> {
         while steps.get(*at + 1).is_some_and(|(first, _)| *first <= base) {
             *at += 1;
         }
@@ -165,14 +156,9 @@ impl Builder {
 
     /// The entry of a page with this content.
     fn page(&mut self, page: [u32; PAGE]) -> Result<u32, Overflow> {
-        let alike = self
-            .page_numbers
-            .entry(self.hasher.hash_one(page))
-            .or_default();
+        let alike = self.page_numbers.entry(self.hasher.hash_one(page)).or_default();
         let arena = &mut self.arena.pages;
-        let same = alike
-            .iter()
-            .find(|number| arena.get(**number as usize) == Some(&page));
+        let same = alike.iter().find(|number| arena.get(**number as usize) == Some(&page));
         if let Some(number) = same {
             return Ok(CHILD | *number);
         }
@@ -204,10 +190,7 @@ impl Arena {
 
     #[inline]
     fn place(&self, number: u32) -> Place {
-        self.places
-            .get(number as usize)
-            .copied()
-            .unwrap_or_default()
+        self.places.get(number as usize).copied().unwrap_or_default()
     }
 }
 
@@ -220,11 +203,7 @@ impl Table {
     /// What is known of an IPv4 address.
     #[inline]
     pub(super) fn v4(&self, address: u32) -> Place {
-        let mut entry = self
-            .root
-            .get((address >> 16) as usize)
-            .copied()
-            .unwrap_or(0);
+        let mut entry = self.root.get((address >> 16) as usize).copied().unwrap_or(0);
         if entry & CHILD != 0 {
             entry = self.arena.child(entry, (address >> 8 & 0xff) as usize);
             if entry & CHILD != 0 {
@@ -261,10 +240,7 @@ mod tests {
     use super::*;
 
     fn place(asn: u32) -> Place {
-        Place {
-            asn,
-            ..Place::default()
-        }
+        Place { asn, ..Place::default() }
     }
 
     fn table(v4: &[(u32, u32)], v6: &[(u128, u32)]) -> Table {
@@ -276,13 +252,7 @@ mod tests {
                 place: place(asn),
             })
             .collect();
-        let v6: Vec<_> = v6
-            .iter()
-            .map(|&(first, asn)| Step {
-                first,
-                place: place(asn),
-            })
-            .collect();
+        let v6: Vec<_> = v6.iter().map(|&(first, asn)| Step { first, place: place(asn) }).collect();
         let root = builder.root(&v4).unwrap();
         let steps = builder.steps(&v6).unwrap();
         Table::new(Arc::new(builder.finish()), root, steps)
@@ -303,25 +273,10 @@ mod tests {
         ];
         let table = table(&steps, &[(0, 0)]);
         for &(first, asn) in &steps {
-            let expected = |address: u32| {
-                steps
-                    .iter()
-                    .rev()
-                    .find(|(first, _)| *first <= address)
-                    .map(|(_, asn)| *asn)
-            };
+            let expected = |address: u32| steps.iter().rev().find(|(first, _)| *first <= address).map(|(_, asn)| *asn);
             assert_eq!(table.v4(first).asn, asn, "{first:#x}");
-            for address in [
-                first.wrapping_sub(1),
-                first,
-                first.wrapping_add(1),
-                first ^ 0xff,
-            ] {
-                assert_eq!(
-                    Some(table.v4(address).asn),
-                    expected(address),
-                    "{address:#x}"
-                );
+            for address in [first.wrapping_sub(1), first, first.wrapping_add(1), first ^ 0xff] {
+                assert_eq!(Some(table.v4(address).asn), expected(address), "{address:#x}");
             }
         }
     }
@@ -338,18 +293,9 @@ mod tests {
         ];
         let table = table(&[(0, 0)], &steps);
         for &(first, _) in &steps {
-            for address in [
-                first.wrapping_sub(1),
-                first,
-                first.wrapping_add(1),
-                first ^ 1 << 111,
-            ] {
+            for address in [first.wrapping_sub(1), first, first.wrapping_add(1), first ^ 1 << 111] {
                 let expected = steps.iter().rev().find(|(first, _)| *first <= address);
-                assert_eq!(
-                    Some(table.v6(address).asn),
-                    expected.map(|(_, asn)| *asn),
-                    "{address:#x}"
-                );
+                assert_eq!(Some(table.v6(address).asn), expected.map(|(_, asn)| *asn), "{address:#x}");
             }
         }
     }

@@ -32,17 +32,13 @@ pub enum PeriodError {
         hint: &'static str,
     },
     /// A year before [`YEAR_MIN`] or after [`YEAR_MAX`].
-    #[error(
-        "cannot take a period in the year {year}; hint: years {YEAR_MIN} to {YEAR_MAX} are accepted"
-    )]
+    #[error("cannot take a period in the year {year}; hint: years {YEAR_MIN} to {YEAR_MAX} are accepted")]
     Range {
         /// The year asked for.
         year: i64,
     },
     /// The end comes before the start.
-    #[error(
-        "cannot take a period from {first} to {last}, which ends before it starts; hint: swap the two ends"
-    )]
+    #[error("cannot take a period from {first} to {last}, which ends before it starts; hint: swap the two ends")]
     Backwards {
         /// The start.
         first: Day,
@@ -118,9 +114,7 @@ fn plain(text: &str) -> String {
         .map(|character| match character {
             '～' | '〜' => '～',
             '－' | '−' | '‐' | '‑' => '-',
-            '\u{ff01}'..='\u{ff5d}' => {
-                char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character)
-            }
+            '\u{ff01}'..='\u{ff5d}' => char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character),
             other => other.to_ascii_lowercase(),
         })
         .collect();
@@ -154,40 +148,16 @@ fn atom(plain: &str, text: &str, today: Day) -> Result<Period, PeriodError> {
         [Token::Number(number, 6)] => month(number / 100, number % 100, text),
         [Token::Number(number, 8)] => day(number / 10_000, number / 100 % 100, number % 100, text),
         [Token::Number(year, 4), Token::Number(number, 1 | 2)] => month(*year, *number, text),
-        [
-            Token::Number(year, 4),
-            Token::Number(number, 1 | 2),
-            Token::Number(date, 1 | 2),
-        ] => day(*year, *number, *date, text),
-        [
-            Token::Number(year, 4),
-            Token::Word("q"),
-            Token::Number(number, 1),
-        ]
-        | [
-            Token::Word("q"),
-            Token::Number(number, 1),
-            Token::Number(year, 4),
-        ] => quarter(*year, *number, text),
-        [
-            Token::Number(year, 4),
-            Token::Word("w"),
-            Token::Number(number, 1 | 2),
-        ] => week(*year, *number, text),
-        [Token::Word(name), Token::Number(year, 4)]
-        | [Token::Number(year, 4), Token::Word(name)] => {
+        [Token::Number(year, 4), Token::Number(number, 1 | 2), Token::Number(date, 1 | 2)] => day(*year, *number, *date, text),
+        [Token::Number(year, 4), Token::Word("q"), Token::Number(number, 1)]
+        | [Token::Word("q"), Token::Number(number, 1), Token::Number(year, 4)] => quarter(*year, *number, text),
+        [Token::Number(year, 4), Token::Word("w"), Token::Number(number, 1 | 2)] => week(*year, *number, text),
+        [Token::Word(name), Token::Number(year, 4)] | [Token::Number(year, 4), Token::Word(name)] => {
             month(*year, month_named(name).ok_or_else(|| form(text))?, text)
         }
-        [
-            Token::Number(date, 1 | 2),
-            Token::Word(name),
-            Token::Number(year, 4),
-        ] => day(
-            *year,
-            month_named(name).ok_or_else(|| form(text))?,
-            *date,
-            text,
-        ),
+        [Token::Number(date, 1 | 2), Token::Word(name), Token::Number(year, 4)] => {
+            day(*year, month_named(name).ok_or_else(|| form(text))?, *date, text)
+        }
         _ => Err(form(text)),
     }
 }
@@ -285,12 +255,8 @@ fn last_counted(count: &str, unit: &str, text: &str, today: Day) -> Result<Perio
     };
     let date = today.to_date();
     let first_of = |month: u32| NaiveDate::from_ymd_opt(date.year(), month, 1);
-    let months = |start: Option<NaiveDate>, months: u32| {
-        Some((start?.checked_sub_months(Months::new(months))?, start?))
-    };
-    let days = |start: NaiveDate, days: u32| {
-        Some((start.checked_sub_days(Days::new(u64::from(days)))?, start))
-    };
+    let months = |start: Option<NaiveDate>, months: u32| Some((start?.checked_sub_months(Months::new(months))?, start?));
+    let days = |start: NaiveDate, days: u32| Some((start.checked_sub_days(Days::new(u64::from(days)))?, start));
     let ends = match unit.strip_suffix('s').unwrap_or(unit) {
         "day" => days(date, count),
         "week" => days(monday(date), count * 7),
@@ -317,12 +283,9 @@ fn quarter_month(date: NaiveDate) -> u32 {
 
 /// The number (from 1) of a month by its English name or the first three letters of it.
 fn month_named(name: &str) -> Option<u32> {
-    let position = MONTHS.iter().position(|month| {
-        month.eq_ignore_ascii_case(name)
-            || month
-                .get(..3)
-                .is_some_and(|short| short.eq_ignore_ascii_case(name))
-    })?;
+    let position = MONTHS
+        .iter()
+        .position(|month| month.eq_ignore_ascii_case(name) || month.get(..3).is_some_and(|short| short.eq_ignore_ascii_case(name)))?;
     u32::try_from(position + 1).ok()
 }
 
@@ -330,17 +293,13 @@ fn month_named(name: &str) -> Option<u32> {
 fn year_checked(year: u32) -> Result<i32, PeriodError> {
     match i32::try_from(year) {
         Ok(checked @ YEAR_MIN..=YEAR_MAX) => Ok(checked),
-        Ok(_) | Err(_) => Err(PeriodError::Range {
-            year: i64::from(year),
-        }),
+        Ok(_) | Err(_) => Err(PeriodError::Range { year: i64::from(year) }),
     }
 }
 
 fn of_year(year: u32) -> Result<Period, PeriodError> {
     let checked = year_checked(year)?;
-    Period::of_year(checked).ok_or(PeriodError::Range {
-        year: i64::from(year),
-    })
+    Period::of_year(checked).ok_or(PeriodError::Range { year: i64::from(year) })
 }
 
 fn quarter(year: u32, number: u32, text: &str) -> Result<Period, PeriodError> {
@@ -354,19 +313,13 @@ fn quarter(year: u32, number: u32, text: &str) -> Result<Period, PeriodError> {
 }
 
 fn month(year: u32, number: u32, text: &str) -> Result<Period, PeriodError> {
-    Period::of_months(year_checked(year)?, number, 1)
-        .ok_or_else(|| calendar(text, "month", "months are 01 to 12, written YYYY-MM"))
+    Period::of_months(year_checked(year)?, number, 1).ok_or_else(|| calendar(text, "month", "months are 01 to 12, written YYYY-MM"))
 }
 
 fn day(year: u32, number: u32, date: u32, text: &str) -> Result<Period, PeriodError> {
     let checked = year_checked(year)?;
-    let found = NaiveDate::from_ymd_opt(checked, number, date).ok_or_else(|| {
-        calendar(
-            text,
-            "day",
-            "days are written YYYY-MM-DD, within the length of the month",
-        )
-    })?;
+    let found = NaiveDate::from_ymd_opt(checked, number, date)
+        .ok_or_else(|| calendar(text, "day", "days are written YYYY-MM-DD, within the length of the month"))?;
     Period::new(found.into(), found.into())
 }
 
@@ -374,9 +327,7 @@ fn day(year: u32, number: u32, date: u32, text: &str) -> Result<Period, PeriodEr
 fn week(year: u32, number: u32, text: &str) -> Result<Period, PeriodError> {
     let monday = NaiveDate::from_isoywd_opt(year_checked(year)?, number, Weekday::Mon)
         .ok_or_else(|| calendar(text, "week", "ISO weeks are W01 to W52, in some years W53"))?;
-    Period::of_week(monday).ok_or(PeriodError::Range {
-        year: i64::from(year),
-    })
+    Period::of_week(monday).ok_or(PeriodError::Range { year: i64::from(year) })
 }
 
 fn form(text: &str) -> PeriodError {

@@ -20,11 +20,7 @@ fn period(text: &str) -> Period {
 fn check(text: &str, first: &str, last: &str) {
     match Period::parse(text, today()) {
         Ok(Some(found)) => {
-            assert_eq!(
-                (found.first(), found.last()),
-                (day(first), day(last)),
-                "{text}"
-            );
+            assert_eq!((found.first(), found.last()), (day(first), day(last)), "{text}");
             assert_eq!(
                 period(&found.to_string()),
                 found,
@@ -71,14 +67,7 @@ fn reads_the_calendar() {
     for text in ["2022", "2022年", "２０２２年"] {
         check(text, "2022-01-01", "2022-12-31");
     }
-    for text in [
-        "2022-04-01",
-        "2022/4/1",
-        "20220401",
-        "1 April 2022",
-        "2022年4月1日",
-        "2022-04-01 ",
-    ] {
+    for text in ["2022-04-01", "2022/4/1", "20220401", "1 April 2022", "2022年4月1日", "2022-04-01 "] {
         check(text, "2022-04-01", "2022-04-01");
     }
     check("2022Q1", "2022-01-01", "2022-03-31");
@@ -219,9 +208,7 @@ fn refuses_with_a_hint() {
     refused("last 99999 quarters", "years 1970 to 2199");
     refused("2022-06..2022-04", "swap the two ends");
     refused("2023-01-01..", "2023-01-01..YYYY-MM-DD");
-    let error = Period::parse("\u{1b}[2Jx", today())
-        .unwrap_err()
-        .to_string();
+    let error = Period::parse("\u{1b}[2Jx", today()).unwrap_err().to_string();
     assert!(!error.contains('\u{1b}'), "{error:?}");
 }
 
@@ -255,32 +242,12 @@ fn is_named_in_both_languages() {
         ("2022-04", "April 2022", "2022年4月"),
         ("2022", "2022", "2022年"),
         ("2021..2022", "2021–2022", "2021年～2022年"),
-        (
-            "2021-11..2022-01",
-            "November 2021 – January 2022",
-            "2021年11月～2022年1月",
-        ),
-        (
-            "2021-07..2022-06",
-            "July 2021 – June 2022",
-            "2021年7月～2022年6月",
-        ),
+        ("2021-11..2022-01", "November 2021 – January 2022", "2021年11月～2022年1月"),
+        ("2021-07..2022-06", "July 2021 – June 2022", "2021年7月～2022年6月"),
         ("2022-04-01", "1 April 2022", "2022年4月1日"),
-        (
-            "2022-04-04..2022-04-10",
-            "4–10 April 2022",
-            "2022年4月4日～10日",
-        ),
-        (
-            "2022-03-28..2022-04-03",
-            "28 March – 3 April 2022",
-            "2022年3月28日～4月3日",
-        ),
-        (
-            "2020W53",
-            "28 December 2020 – 3 January 2021",
-            "2020年12月28日～2021年1月3日",
-        ),
+        ("2022-04-04..2022-04-10", "4–10 April 2022", "2022年4月4日～10日"),
+        ("2022-03-28..2022-04-03", "28 March – 3 April 2022", "2022年3月28日～4月3日"),
+        ("2020W53", "28 December 2020 – 3 January 2021", "2020年12月28日～2021年1月3日"),
     ] {
         let found = period(text);
         assert_eq!(found.label(Lang::English), english);
@@ -293,10 +260,7 @@ fn counts_its_days() {
     assert_eq!(period("2022Q2").len_days(), 91);
     assert_eq!(period("2024").len_days(), 366);
     assert_eq!(period("1970..2199").len_days(), 84_006);
-    assert_eq!(
-        period("2022-04-01").days().collect::<Vec<_>>(),
-        [day("2022-04-01")]
-    );
+    assert_eq!(period("2022-04-01").days().collect::<Vec<_>>(), [day("2022-04-01")]);
     assert_eq!(period("2022Q2").days().count(), 91);
     assert_eq!(period("2022Q2").index_of(day("2022-04-01")), Some(0));
     assert_eq!(period("2022Q2").index_of(day("2022-06-30")), Some(90));
@@ -318,8 +282,5 @@ fn days_are_numbers_of_the_calendar() {
             last: Day(4)
         })
     );
-    assert!(matches!(
-        Period::new(Day(i32::MIN), Day(i32::MAX)),
-        Err(PeriodError::Range { .. })
-    ));
+    assert!(matches!(Period::new(Day(i32::MIN), Day(i32::MAX)), Err(PeriodError::Range { .. })));
 }

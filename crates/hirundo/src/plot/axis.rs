@@ -30,11 +30,7 @@ impl Values {
     /// `ticks_max` ticks.
     pub fn of(lines: &[Line], ticks_max: usize) -> Values {
         let (mut low, mut high) = (0.0_f64, 0.0_f64);
-        for value in lines
-            .iter()
-            .flat_map(|line| line.daily.iter().chain(&line.mean))
-            .flatten()
-        {
+        for value in lines.iter().flat_map(|line| line.daily.iter().chain(&line.mean)).flatten() {
             low = low.min(*value);
             high = high.max(*value);
         }
@@ -57,9 +53,7 @@ impl Values {
         // A hair's breadth of rounding must not add a tick.
         let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
         let count = index(last - first, 4 * ticks_max.max(1));
-        let ticks = (0..=count)
-            .map(|number| (first + real(number)) * step)
-            .collect();
+        let ticks = (0..=count).map(|number| (first + real(number)) * step).collect();
         Values {
             low: first * step,
             high: last * step,
@@ -81,20 +75,14 @@ impl Values {
             return "0".to_owned();
         }
         if largest >= 1e12 || self.step < 1e-5 {
-            let digits = index(
-                value.abs().log10().floor() - self.step.log10().floor() + 1.0,
-                4,
-            );
+            let digits = index(value.abs().log10().floor() - self.step.log10().floor() + 1.0, 4);
             return format!("{value:.digits$e}");
         }
         let whole = |decimals: &i32| {
             let scaled = self.step * 10_f64.powi(*decimals);
             (scaled - scaled.round()).abs() < 1e-6 * scaled
         };
-        let decimals = (0..=6)
-            .find(whole)
-            .and_then(|decimals| usize::try_from(decimals).ok())
-            .unwrap_or(6);
+        let decimals = (0..=6).find(whole).and_then(|decimals| usize::try_from(decimals).ok()).unwrap_or(6);
         thousands(&format!("{value:.decimals$}"))
     }
 }
@@ -116,19 +104,12 @@ pub fn day_ticks(period: &Period, lang: Lang, labels_max: usize) -> Vec<DayTick>
     let days = period.len_days();
     if days <= DAYS_BY_DAY_MAX {
         let fits = |step: &usize| days.div_ceil(*step) <= labels_max;
-        let step = DAY_STEPS
-            .into_iter()
-            .find(fits)
-            .unwrap_or_else(|| days.div_ceil(labels_max).max(1));
+        let step = DAY_STEPS.into_iter().find(fits).unwrap_or_else(|| days.div_ceil(labels_max).max(1));
         return by_days(period, lang, step);
     }
     let months = days / 30;
     let fits = |step: &i32| months / usize::try_from(*step).unwrap_or(1).max(1) < labels_max;
-    by_months(
-        period,
-        lang,
-        MONTH_STEPS.into_iter().find(fits).unwrap_or(600),
-    )
+    by_months(period, lang, MONTH_STEPS.into_iter().find(fits).unwrap_or(600))
 }
 
 fn by_days(period: &Period, lang: Lang, step: usize) -> Vec<DayTick> {
@@ -172,14 +153,8 @@ fn by_months(period: &Period, lang: Lang, step: i32) -> Vec<DayTick> {
         };
         if date.day() == 1 && month % step == 0 {
             let (label, year) = match (lang, step < 12) {
-                (Lang::English, true) => (
-                    short(date.month()).to_owned(),
-                    year_once(date, lang, &mut shown),
-                ),
-                (Lang::Japanese, true) => (
-                    format!("{}月", date.month()),
-                    year_once(date, lang, &mut shown),
-                ),
+                (Lang::English, true) => (short(date.month()).to_owned(), year_once(date, lang, &mut shown)),
+                (Lang::Japanese, true) => (format!("{}月", date.month()), year_once(date, lang, &mut shown)),
                 (Lang::English, false) => (date.year().to_string(), String::new()),
                 (Lang::Japanese, false) => (format!("{}年", date.year()), String::new()),
             };

@@ -40,11 +40,7 @@ pub fn seven_day_mean(values: &[Option<f64>], window: Window) -> Vec<Option<f64>
             let end = day.saturating_add(after + 1).min(values.len());
             observed(*values.get(day)?)?;
             let (mut sum, mut count) = (0.0, 0_u8);
-            for value in values
-                .get(start..end)?
-                .iter()
-                .filter_map(|value| observed(*value))
-            {
+            for value in values.get(start..end)?.iter().filter_map(|value| observed(*value)) {
                 sum += value;
                 count += 1;
             }
@@ -82,9 +78,7 @@ impl Series {
 
     /// The values of `days` days, those that cannot be drawn turned into gaps.
     pub fn daily(&self, days: usize) -> Vec<Option<f64>> {
-        (0..days)
-            .map(|day| observed(self.values.get(day).copied().flatten()))
-            .collect()
+        (0..days).map(|day| observed(self.values.get(day).copied().flatten())).collect()
     }
 
     /// The trailing 7-day mean of `days` days.
@@ -126,12 +120,7 @@ pub struct Chart {
 
 impl Chart {
     /// A chart without lines yet.
-    pub fn new(
-        title: impl Into<String>,
-        unit: impl Into<String>,
-        period: Period,
-        lang: Lang,
-    ) -> Chart {
+    pub fn new(title: impl Into<String>, unit: impl Into<String>, period: Period, lang: Lang) -> Chart {
         let (title, unit) = (title.into(), unit.into());
         Chart {
             title,
@@ -170,10 +159,7 @@ impl Chart {
 
     /// The marks that are drawn, each with the place of its day in the period.
     pub fn marks_drawn(&self) -> impl Iterator<Item = (usize, &Mark)> {
-        let placed = self
-            .marks
-            .iter()
-            .filter_map(|mark| Some((self.period.index_of(mark.day)?, mark)));
+        let placed = self.marks.iter().filter_map(|mark| Some((self.period.index_of(mark.day)?, mark)));
         placed.take(MARKS_MAX)
     }
 }
@@ -202,10 +188,7 @@ impl Line {
 pub fn gaps(lines: &[Line], days: usize) -> Vec<(usize, usize)> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     for day in 0..days {
-        if lines
-            .iter()
-            .any(|line| line.daily.get(day).is_some_and(Option::is_some))
-        {
+        if lines.iter().any(|line| line.daily.get(day).is_some_and(Option::is_some)) {
             continue;
         }
         match found.last_mut() {

@@ -91,38 +91,17 @@ impl<'a> Layout<'a> {
     fn of(chart: &'a Chart, terminal: &Terminal) -> Layout<'a> {
         let width_all = terminal.width.clamp(WIDTH_MIN, WIDTH_MAX);
         let lines: Vec<Line> = chart.drawn().collect();
-        let above = if chart.marks_drawn().next().is_some() {
-            3
-        } else {
-            2
-        };
+        let above = if chart.marks_drawn().next().is_some() { 3 } else { 2 };
         let rows = terminal.height.clamp(HEIGHT_MIN, HEIGHT_MAX) - above - 2;
         let values = Values::of(&lines, (rows / 3).max(1));
-        let left = values
-            .ticks
-            .iter()
-            .map(|tick| width(&values.label(*tick)))
-            .max()
-            .unwrap_or(1);
-        let names = lines
-            .iter()
-            .map(|line| width(&visible(&line.name)) + 2)
-            .max()
-            .unwrap_or(0);
+        let left = values.ticks.iter().map(|tick| width(&values.label(*tick))).max().unwrap_or(1);
+        let names = lines.iter().map(|line| width(&visible(&line.name)) + 2).max().unwrap_or(0);
         let direct = width_all >= WIDTH_DIRECT_MIN && lines.len() <= rows;
-        let right = if direct {
-            names.min(NAME_WIDTH_MAX) + 1
-        } else {
-            0
-        };
+        let right = if direct { names.min(NAME_WIDTH_MAX) + 1 } else { 0 };
         let columns = width_all.saturating_sub(left + 2 + right).max(8);
         let days = chart.period.len_days();
         // Without UTF-8 there is no Japanese.
-        let lang = if terminal.utf8 {
-            chart.lang
-        } else {
-            Lang::English
-        };
+        let lang = if terminal.utf8 { chart.lang } else { Lang::English };
         let mut layout = Layout {
             chart,
             terminal: *terminal,
@@ -138,10 +117,7 @@ impl<'a> Layout<'a> {
             right,
             marks: Vec::new(),
         };
-        layout.marks = chart
-            .marks_drawn()
-            .map(|(day, mark)| (layout.column(day), mark.number))
-            .collect();
+        layout.marks = chart.marks_drawn().map(|(day, mark)| (layout.column(day), mark.number)).collect();
         layout
     }
 
@@ -155,18 +131,13 @@ impl<'a> Layout<'a> {
         let mut canvas = Canvas::new(self.columns, self.rows, self.terminal.utf8);
         for (first, count) in gaps(&self.lines, self.days) {
             let edge = |day: usize| real(day) / real(self.days) * real(self.columns);
-            for column in index(edge(first).floor(), self.columns)
-                ..index(edge(first + count).ceil(), self.columns)
-            {
+            for column in index(edge(first).floor(), self.columns)..index(edge(first + count).ceil(), self.columns) {
                 canvas.veil(column);
             }
         }
         let at = |canvas: &Canvas, day: usize, value: f64| {
             let (wide, high) = canvas.dots();
-            let x = index(
-                ((real(day) + 0.5) / real(self.days) * real(wide)).floor(),
-                wide - 1,
-            );
+            let x = index(((real(day) + 0.5) / real(self.days) * real(wide)).floor(), wide - 1);
             let y = index((1.0 - self.values.share(value)) * real(high - 1), high - 1);
             (x, y)
         };
@@ -210,11 +181,7 @@ impl<'a> Layout<'a> {
             Lang::English => "dots: each day, line: 7-day mean",
             Lang::Japanese => "点: 各日、線: 7日間の平均",
         };
-        let gap = match (
-            gaps(&self.lines, self.days).is_empty(),
-            self.lang,
-            self.terminal.utf8,
-        ) {
+        let gap = match (gaps(&self.lines, self.days).is_empty(), self.lang, self.terminal.utf8) {
             (true, _, _) => "",
             (false, Lang::English, true) => ", ░: not observed",
             (false, Lang::English, false) => ", ':': not observed",
@@ -254,32 +221,18 @@ impl<'a> Layout<'a> {
             .enumerate()
             .filter_map(|(number, line)| Some((number, line.end()?.1)));
         let (numbers, wanted): (Vec<usize>, Vec<f64>) = ends
-            .map(|(number, value)| {
-                (
-                    number,
-                    (1.0 - self.values.share(value)) * real(self.rows - 1),
-                )
-            })
+            .map(|(number, value)| (number, (1.0 - self.values.share(value)) * real(self.rows - 1)))
             .unzip();
         let placed = spread(&wanted, 1.0, 0.0, real(self.rows - 1));
-        let rows = placed
-            .iter()
-            .map(|row| index((row + 1e-6).floor(), self.rows - 1));
+        let rows = placed.iter().map(|row| index((row + 1e-6).floor(), self.rows - 1));
         rows.zip(numbers).collect()
     }
 
     /// One line of the drawing with its value and its name.
     fn row(&self, row: usize, drawing: &str) -> String {
-        let at_row = |tick: &&f64| {
-            index(
-                (1.0 - self.values.share(**tick)) * real(self.rows - 1),
-                self.rows,
-            ) == row
-        };
+        let at_row = |tick: &&f64| index((1.0 - self.values.share(**tick)) * real(self.rows - 1), self.rows) == row;
         let tick = self.values.ticks.iter().find(at_row);
-        let label = tick
-            .map(|value| self.values.label(*value))
-            .unwrap_or_default();
+        let label = tick.map(|value| self.values.label(*value)).unwrap_or_default();
         let pad = " ".repeat(self.left - width(&label).min(self.left));
         let bar = match (tick.is_some(), self.terminal.utf8) {
             (true, true) => "┤",
@@ -362,12 +315,7 @@ impl<'a> Layout<'a> {
             });
         }
         for (_, mark) in self.chart.marks_drawn().take(MARKS_LISTED_MAX) {
-            let text = format!(
-                "  {} {} {}",
-                mark.number,
-                day_text(mark.day, self.lang),
-                mark.text
-            );
+            let text = format!("  {} {} {}", mark.number, day_text(mark.day, self.lang), mark.text);
             lines.push(self.cut(&text, self.width).into_owned());
         }
         let more = self.marks.len().saturating_sub(MARKS_LISTED_MAX);
@@ -386,11 +334,7 @@ impl<'a> Layout<'a> {
             return Cow::Owned(shorten(&visible(text), columns).into_owned());
         }
         let ascii = |character: char| {
-            if (' '..='~').contains(&character) {
-                character
-            } else {
-                '?'
-            }
+            if (' '..='~').contains(&character) { character } else { '?' }
         };
         Cow::Owned(text.chars().take(columns).map(ascii).collect())
     }

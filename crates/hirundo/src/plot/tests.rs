@@ -13,10 +13,7 @@ fn period(text: &str) -> Period {
 }
 
 fn days(values: &[i32]) -> Vec<Option<f64>> {
-    values
-        .iter()
-        .map(|value| (*value >= 0).then_some(f64::from(*value)))
-        .collect()
+    values.iter().map(|value| (*value >= 0).then_some(f64::from(*value))).collect()
 }
 
 /// A saw whose teeth differ by series; whole numbers, so that goldens do not depend on rounding.
@@ -34,11 +31,7 @@ fn quarter(lang: Lang) -> Chart {
             "packets per sensor-day",
             ["23/TCP (telnet)", "ICMP", "22/TCP <ssh>"],
         ),
-        Lang::Japanese => (
-            "宛先ポート番号別",
-            "1日あたりのパケット数",
-            ["中国", "日本", "アメリカ合衆国"],
-        ),
+        Lang::Japanese => ("宛先ポート番号別", "1日あたりのパケット数", ["中国", "日本", "アメリカ合衆国"]),
     };
     let mut chart = Chart::new(title, unit, period("2022Q2"), lang);
     for (number, name) in names.into_iter().enumerate() {
@@ -60,9 +53,7 @@ fn edges() -> Vec<Chart> {
     let chart = |text: &str, series: Vec<Vec<Option<f64>>>| {
         let mut chart = Chart::new("title", "unit", period(text), Lang::Japanese);
         for (number, values) in series.into_iter().enumerate() {
-            chart
-                .series
-                .push(Series::new(format!("series {number}"), values));
+            chart.series.push(Series::new(format!("series {number}"), values));
         }
         chart
     };
@@ -84,27 +75,10 @@ fn edges() -> Vec<Chart> {
         chart("2022-04", vec![vec![Some(0.0); 30]]),
         chart(
             "2022-04",
-            vec![vec![
-                Some(f64::NAN),
-                Some(f64::INFINITY),
-                Some(f64::NEG_INFINITY),
-                Some(f64::MAX),
-            ]],
+            vec![vec![Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(f64::MAX)]],
         ),
-        chart(
-            "2022-04",
-            vec![
-                vec![Some(-1e300), Some(1e300), Some(-5.0)],
-                vec![Some(1e17); 30],
-            ],
-        ),
-        chart(
-            "2022-04",
-            vec![
-                vec![Some(f64::MIN_POSITIVE), Some(5e-324)],
-                vec![Some(1e-20)],
-            ],
-        ),
+        chart("2022-04", vec![vec![Some(-1e300), Some(1e300), Some(-5.0)], vec![Some(1e17); 30]]),
+        chart("2022-04", vec![vec![Some(f64::MIN_POSITIVE), Some(5e-324)], vec![Some(1e-20)]]),
         chart("2022-04", vec![vec![Some(-3.0), Some(-1e-9)]]),
         chart("1970..2199", vec![saw(0, 84_006)]),
         chart("2022", (0..9).map(|series| saw(series, 365)).collect()),
@@ -116,49 +90,23 @@ fn edges() -> Vec<Chart> {
 #[test]
 fn the_mean_counts_what_was_observed() {
     let check = |values: &[i32], window: Window, expected: &[i32]| {
-        assert_eq!(
-            seven_day_mean(&days(values), window),
-            days(expected),
-            "{values:?}"
-        );
+        assert_eq!(seven_day_mean(&days(values), window), days(expected), "{values:?}");
     };
     let trailing = Window::Trailing;
     check(&[], trailing, &[]);
     check(&[7, 7, 7], trailing, &[-1, -1, -1]);
-    check(
-        &[4, 8, 4, 8, 6, 6, 6, 11],
-        trailing,
-        &[-1, -1, -1, 6, 6, 6, 6, 7],
-    );
+    check(&[4, 8, 4, 8, 6, 6, 6, 11], trailing, &[-1, -1, -1, 6, 6, 6, 6, 7]);
     // A missing day is neither a zero nor a mean.
-    check(
-        &[5, 5, 5, -1, 5, 5, 5],
-        trailing,
-        &[-1, -1, -1, -1, 5, 5, 5],
-    );
+    check(&[5, 5, 5, -1, 5, 5, 5], trailing, &[-1, -1, -1, -1, 5, 5, 5]);
     // Three of seven are too few.
     check(
         &[9, 9, 9, 9, -1, -1, -1, -1, 9, 9, 9, 9],
         trailing,
         &[-1, -1, -1, 9, -1, -1, -1, -1, -1, -1, -1, 9],
     );
-    check(
-        &[420, 0, 0, 0, 0, 0, 0],
-        Window::Centred,
-        &[105, 84, 70, 60, 0, 0, 0],
-    );
-    let odd = [
-        Some(f64::NAN),
-        Some(1.0),
-        Some(f64::INFINITY),
-        Some(1.0),
-        Some(1.0),
-        Some(1.0),
-    ];
-    assert_eq!(
-        seven_day_mean(&odd, trailing),
-        [None, None, None, None, None, Some(1.0)]
-    );
+    check(&[420, 0, 0, 0, 0, 0, 0], Window::Centred, &[105, 84, 70, 60, 0, 0, 0]);
+    let odd = [Some(f64::NAN), Some(1.0), Some(f64::INFINITY), Some(1.0), Some(1.0), Some(1.0)];
+    assert_eq!(seven_day_mean(&odd, trailing), [None, None, None, None, None, Some(1.0)]);
 }
 
 #[test]
@@ -177,10 +125,7 @@ fn gaps_are_days_that_nobody_observed() {
         daily: days(values),
         mean: Vec::new(),
     };
-    let both = [
-        line(&[-1, 1, -1, -1, 1, -1]),
-        line(&[-1, -1, -1, -1, 0, -1]),
-    ];
+    let both = [line(&[-1, 1, -1, -1, 1, -1]), line(&[-1, -1, -1, -1, 0, -1])];
     assert_eq!(gaps(&both, 6), [(0, 1), (2, 2), (5, 1)]);
     assert_eq!(gaps(&[], 3), [(0, 3)]);
 }
@@ -207,20 +152,10 @@ fn values_have_round_ticks() {
     check(vec![1_234.0], &["0", "250", "500", "750", "1,000", "1,250"]);
     check(
         vec![2_345_678.0],
-        &[
-            "0",
-            "500,000",
-            "1,000,000",
-            "1,500,000",
-            "2,000,000",
-            "2,500,000",
-        ],
+        &["0", "500,000", "1,000,000", "1,500,000", "2,000,000", "2,500,000"],
     );
     check(vec![1.0], &["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-    check(
-        vec![0.012],
-        &["0", "0.0025", "0.0050", "0.0075", "0.0100", "0.0125"],
-    );
+    check(vec![0.012], &["0", "0.0025", "0.0050", "0.0075", "0.0100", "0.0125"]);
     check(vec![-30.0, 60.0], &["-40", "-20", "0", "20", "40", "60"]);
     check(vec![4e17], &["0", "1.0e17", "2.0e17", "3.0e17", "4.0e17"]);
     check(vec![4e-9], &["0", "1.0e-9", "2.0e-9", "3.0e-9", "4.0e-9"]);
@@ -231,46 +166,23 @@ fn days_have_ticks_at_beginnings() {
     let check = |text: &str, lang: Lang, labels_max: usize, expected: &str| {
         let ticks = day_ticks(&period(text), lang, labels_max);
         let labelled = ticks.iter().filter(|tick| !tick.label.is_empty());
-        let found: Vec<String> = labelled
-            .map(|tick| format!("{}:{}{}", tick.index, tick.year, tick.label))
-            .collect();
+        let found: Vec<String> = labelled.map(|tick| format!("{}:{}{}", tick.index, tick.year, tick.label)).collect();
         assert_eq!(found.join(" "), expected, "{text}");
     };
     check("2022Q2", Lang::English, 10, "0:2022Apr 30:May 61:Jun");
     check("2022Q2", Lang::Japanese, 10, "0:2022年4月 30:5月 61:6月");
-    check(
-        "2021-11..2022-01",
-        Lang::English,
-        10,
-        "0:2021Nov 30:Dec 61:2022Jan",
-    );
+    check("2021-11..2022-01", Lang::English, 10, "0:2021Nov 30:Dec 61:2022Jan");
     check("2022-04-01", Lang::Japanese, 10, "0:2022年4/1");
-    check(
-        "2022-04-01..2022-04-03",
-        Lang::English,
-        10,
-        "0:20221 Apr 1:2 Apr 2:3 Apr",
-    );
-    check(
-        "2022-04",
-        Lang::English,
-        5,
-        "0:20221 Apr 7:8 Apr 14:15 Apr 21:22 Apr 28:29 Apr",
-    );
-    check(
-        "2020..2023",
-        Lang::English,
-        5,
-        "0:2020 366:2021 731:2022 1096:2023",
-    );
+    check("2022-04-01..2022-04-03", Lang::English, 10, "0:20221 Apr 1:2 Apr 2:3 Apr");
+    check("2022-04", Lang::English, 5, "0:20221 Apr 7:8 Apr 14:15 Apr 21:22 Apr 28:29 Apr");
+    check("2020..2023", Lang::English, 5, "0:2020 366:2021 731:2022 1096:2023");
     check("2022-04", Lang::English, 0, "0:20221 Apr");
     assert!(day_ticks(&period("1970..2199"), Lang::English, 10).len() <= 10);
 }
 
 #[test]
 fn labels_keep_apart() {
-    let check =
-        |wanted: &[f64], expected: &[f64]| assert_eq!(spread(wanted, 10.0, 0.0, 100.0), expected);
+    let check = |wanted: &[f64], expected: &[f64]| assert_eq!(spread(wanted, 10.0, 0.0, 100.0), expected);
     check(&[], &[]);
     check(&[50.0], &[50.0]);
     check(&[-5.0], &[0.0]);
@@ -287,8 +199,7 @@ fn golden(found: &str, name: &str) {
     if std::env::var_os("HIRUNDO_UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, found).unwrap();
     }
-    let expected = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
+    let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
     assert_eq!(found, expected, "found:\n{found}");
 }
 
@@ -300,33 +211,21 @@ fn charts_for_terminals() {
         colour: false,
         utf8: true,
     };
-    golden(
-        &terminal::render(&quarter(Lang::English), &wide),
-        "quarter.txt",
-    );
-    golden(
-        &terminal::render(&quarter(Lang::Japanese), &wide),
-        "quarter_ja.txt",
-    );
+    golden(&terminal::render(&quarter(Lang::English), &wide), "quarter.txt");
+    golden(&terminal::render(&quarter(Lang::Japanese), &wide), "quarter_ja.txt");
     let colour = Terminal {
         colour: true,
         height: 12,
         ..wide
     };
-    golden(
-        &terminal::render(&quarter(Lang::English), &colour),
-        "quarter_colour.txt",
-    );
+    golden(&terminal::render(&quarter(Lang::English), &colour), "quarter_colour.txt");
     let narrow = Terminal {
         width: 60,
         height: 16,
         colour: false,
         utf8: false,
     };
-    golden(
-        &terminal::render(&quarter(Lang::Japanese), &narrow),
-        "quarter_ascii.txt",
-    );
+    golden(&terminal::render(&quarter(Lang::Japanese), &narrow), "quarter_ascii.txt");
 }
 
 #[test]
@@ -344,20 +243,11 @@ fn a_chart_stays_within_its_terminal() {
                     },
                 );
                 for line in text.lines() {
-                    assert!(
-                        width(line) <= columns.clamp(40, 400),
-                        "{columns} columns: {line:?}"
-                    );
+                    assert!(width(line) <= columns.clamp(40, 400), "{columns} columns: {line:?}");
                     assert!(utf8 || line.is_ascii(), "{line:?}");
                 }
                 assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
-                assert!(
-                    !text
-                        .replace('\n', "")
-                        .chars()
-                        .any(crate::view::text::is_hidden),
-                    "{text:?}"
-                );
+                assert!(!text.replace('\n', "").chars().any(crate::view::text::is_hidden), "{text:?}");
             }
         }
     }
@@ -374,23 +264,13 @@ fn every_svg_is_well_formed_and_finite() {
                 ..Default::default()
             };
             let text = svg::render(&chart, &options);
-            let document = roxmltree::Document::parse(&text)
-                .unwrap_or_else(|error| panic!("{error}:\n{text}"));
+            let document = roxmltree::Document::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
             for node in document.descendants() {
-                assert!(
-                    node.tag_name().name() != "script" && node.tag_name().name() != "foreignObject"
-                );
+                assert!(node.tag_name().name() != "script" && node.tag_name().name() != "foreignObject");
                 for attribute in node.attributes() {
                     let numbers = !["font-family", "id", "role"].contains(&attribute.name());
-                    let odd = ["NaN", "inf"]
-                        .iter()
-                        .any(|word| attribute.value().contains(word));
-                    assert!(
-                        !(numbers && odd),
-                        "{}={:?}",
-                        attribute.name(),
-                        attribute.value()
-                    );
+                    let odd = ["NaN", "inf"].iter().any(|word| attribute.value().contains(word));
+                    assert!(!(numbers && odd), "{}={:?}", attribute.name(), attribute.value());
                 }
             }
             assert!(text.len() < 1_500_000, "{} bytes", text.len());
@@ -409,24 +289,12 @@ fn an_svg_says_what_it_shows() {
     );
     let document = roxmltree::Document::parse(&text).unwrap();
     let texts = |name: &str| -> Vec<String> {
-        let nodes = document
-            .descendants()
-            .filter(|node| node.tag_name().name() == name);
-        nodes
-            .map(|node| node.text().unwrap_or_default().to_owned())
-            .collect()
+        let nodes = document.descendants().filter(|node| node.tag_name().name() == name);
+        nodes.map(|node| node.text().unwrap_or_default().to_owned()).collect()
     };
     assert_eq!(texts("title")[0], "宛先ポート番号別");
-    assert!(
-        texts("desc")[0].contains("2022年4月～6月"),
-        "{:?}",
-        texts("desc")
-    );
-    assert!(
-        texts("desc")[0].contains("観測のない日: 6日"),
-        "{:?}",
-        texts("desc")
-    );
+    assert!(texts("desc")[0].contains("2022年4月～6月"), "{:?}", texts("desc"));
+    assert!(texts("desc")[0].contains("観測のない日: 6日"), "{:?}", texts("desc"));
     for expected in [
         "4月",
         "2022年",
@@ -435,11 +303,7 @@ fn an_svg_says_what_it_shows() {
         "2022年6月10日  taken down",
         "2",
     ] {
-        assert!(
-            texts("text").iter().any(|text| text == expected),
-            "{expected}: {:?}",
-            texts("text")
-        );
+        assert!(texts("text").iter().any(|text| text == expected), "{expected}: {:?}", texts("text"));
     }
     assert_eq!(document.root_element().attribute("id"), Some("fig-ports"));
     // One band: the gap that all series share, six of ninety-one days wide.
@@ -452,9 +316,7 @@ fn an_svg_says_what_it_shows() {
 #[test]
 fn a_gap_ends_a_line() {
     let mut chart = Chart::new("t", "u", period("2022-04-01..2022-04-10"), Lang::English);
-    chart
-        .series
-        .push(Series::new("s", days(&[1, 1, -1, 1, 1, -1, 1, -1, -1, -1])));
+    chart.series.push(Series::new("s", days(&[1, 1, -1, 1, 1, -1, 1, -1, -1, -1])));
     let text = svg::render(&chart, &svg::Options::default());
     let document = roxmltree::Document::parse(&text).unwrap();
     let daily = document
@@ -462,20 +324,14 @@ fn a_gap_ends_a_line() {
         .find(|node| node.attribute("stroke-opacity") == Some("0.5"))
         .unwrap();
     let path = daily.attribute("d").unwrap();
-    assert_eq!(
-        (path.matches('M').count(), path.matches('L').count()),
-        (2, 2),
-        "{path}"
-    );
+    assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 2), "{path}");
 }
 
 #[test]
 fn what_is_not_drawn_is_told() {
     let mut chart = Chart::new("t", "u", period("2022Q2"), Lang::English);
     for number in 0..SERIES_MAX + 3 {
-        chart
-            .series
-            .push(Series::new(format!("s{number}"), saw(number, 91)));
+        chart.series.push(Series::new(format!("s{number}"), saw(number, 91)));
     }
     assert!(svg::render(&chart, &svg::Options::default()).contains("3 more series are not drawn"));
     let wide = Terminal {

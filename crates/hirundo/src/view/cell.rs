@@ -10,9 +10,9 @@ use std::io;
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, RecordBatch, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::DateTime;
@@ -75,27 +75,19 @@ pub(super) struct Reader {
 impl Reader {
     /// Unpacks dictionaries once for the whole batch.
     pub(super) fn new(batch: &RecordBatch) -> io::Result<Reader> {
-        let columns = batch
-            .columns()
-            .iter()
-            .map(unpacked)
-            .collect::<io::Result<_>>()?;
+        let columns = batch.columns().iter().map(unpacked).collect::<io::Result<_>>()?;
         Ok(Reader { columns })
     }
 
     /// The values of a row.
     pub(super) fn row(&self, row: usize) -> Vec<Value> {
-        self.columns
-            .iter()
-            .map(|column| read(column.as_ref(), row, 0))
-            .collect()
+        self.columns.iter().map(|column| read(column.as_ref(), row, 0)).collect()
     }
 }
 
 fn unpacked(column: &ArrayRef) -> io::Result<ArrayRef> {
     match column.data_type() {
-        DataType::Dictionary(_, values) => cast(column, values)
-            .map_err(|source| io::Error::new(io::ErrorKind::InvalidData, source)),
+        DataType::Dictionary(_, values) => cast(column, values).map_err(|source| io::Error::new(io::ErrorKind::InvalidData, source)),
         _ => Ok(column.clone()),
     }
 }
@@ -119,17 +111,10 @@ pub(super) fn read(array: &dyn Array, row: usize, depth: usize) -> Value {
         DataType::Float32 => single(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => Value::Float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Date32 => date(i64::from(array.as_primitive::<Date32Type>().value(row))),
-        DataType::Date64 => date(
-            array
-                .as_primitive::<Date64Type>()
-                .value(row)
-                .div_euclid(86_400_000),
-        ),
+        DataType::Date64 => date(array.as_primitive::<Date64Type>().value(row).div_euclid(86_400_000)),
         DataType::Timestamp(unit, zone) => timestamp(array, row, *unit, zone.is_some()),
         data_type if data_type.is_integer() => integer(array, row),
-        data_type if data_type.is_decimal() => {
-            written(array, row).map_or(Value::Null, Value::Decimal)
-        }
+        data_type if data_type.is_decimal() => written(array, row).map_or(Value::Null, Value::Decimal),
         data_type if data_type.is_nested() && depth < DEPTH_MAX => nested(array, row, depth),
         _ => shown(array, row),
     }
@@ -158,20 +143,13 @@ fn single(value: f32) -> Value {
 fn hexadecimal(bytes: &[u8]) -> Value {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    Value::Text(
-        bytes
-            .iter()
-            .flat_map(|&byte| [digit(byte >> 4), digit(byte)])
-            .collect(),
-    )
+    Value::Text(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte)]).collect())
 }
 
 /// A day as `YYYY-MM-DD`; what no calendar has, as its number of days.
 fn date(days: i64) -> Value {
     match i32::try_from(days) {
-        Ok(days) if Day::from_date(Day(days).to_date()) == Day(days) => {
-            Value::Text(Day(days).to_string())
-        }
+        Ok(days) if Day::from_date(Day(days).to_date()) == Day(days) => Value::Text(Day(days).to_string()),
         Ok(_) | Err(_) => Value::Text(days.to_string()),
     }
 }
@@ -181,23 +159,14 @@ fn date(days: i64) -> Value {
 fn timestamp(array: &dyn Array, row: usize, unit: TimeUnit, zoned: bool) -> Value {
     let (value, per_second): (i64, i64) = match unit {
         TimeUnit::Second => (array.as_primitive::<TimestampSecondType>().value(row), 1),
-        TimeUnit::Millisecond => (
-            array.as_primitive::<TimestampMillisecondType>().value(row),
-            1_000,
-        ),
-        TimeUnit::Microsecond => (
-            array.as_primitive::<TimestampMicrosecondType>().value(row),
-            1_000_000,
-        ),
-        TimeUnit::Nanosecond => (
-            array.as_primitive::<TimestampNanosecondType>().value(row),
-            1_000_000_000,
-        ),
+        TimeUnit::Millisecond => (array.as_primitive::<TimestampMillisecondType>().value(row), 1_000),
+        TimeUnit::Microsecond => (array.as_primitive::<TimestampMicrosecondType>().value(row), 1_000_000),
+        TimeUnit::Nanosecond => (array.as_primitive::<TimestampNanosecondType>().value(row), 1_000_000_000),
     };
     let nanoseconds = value.rem_euclid(per_second) * (1_000_000_000 / per_second);
-    let time = u32::try_from(nanoseconds).ok().and_then(|nanoseconds| {
-        DateTime::from_timestamp(value.div_euclid(per_second), nanoseconds)
-    });
+    let time = u32::try_from(nanoseconds)
+        .ok()
+        .and_then(|nanoseconds| DateTime::from_timestamp(value.div_euclid(per_second), nanoseconds));
     match time {
         Some(time) if zoned => Value::Text(time.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string()),
         Some(time) => Value::Text(time.format("%Y-%m-%dT%H:%M:%S%.f").to_string()),
@@ -290,9 +259,5 @@ fn shown(array: &dyn Array, row: usize) -> Value {
 /// A value as Arrow writes it; `None` for what it cannot.
 fn written(array: &dyn Array, row: usize) -> Option<String> {
     let options = FormatOptions::default();
-    ArrayFormatter::try_new(array, &options)
-        .ok()?
-        .value(row)
-        .try_to_string()
-        .ok()
+    ArrayFormatter::try_new(array, &options).ok()?.value(row).try_to_string().ok()
 }

@@ -33,16 +33,8 @@ pub(super) struct Pages {
 impl Pages {
     pub(super) fn new(schema: &SchemaRef) -> Pages {
         Pages {
-            names: schema
-                .fields()
-                .iter()
-                .map(|field| cut(field.name()))
-                .collect(),
-            layouts: schema
-                .fields()
-                .iter()
-                .map(|field| Layout::of(field.data_type()))
-                .collect(),
+            names: schema.fields().iter().map(|field| cut(field.name())).collect(),
+            layouts: schema.fields().iter().map(|field| Layout::of(field.data_type())).collect(),
             page: Vec::new(),
             shown: 0,
             skipped: 0,
@@ -60,12 +52,7 @@ impl Pages {
     }
 
     /// Takes a row, and writes the page when it is full.
-    pub(super) fn push(
-        &mut self,
-        row: Row,
-        options: &Options,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    pub(super) fn push(&mut self, row: Row, options: &Options, out: &mut dyn Write) -> io::Result<()> {
         self.page.push(row);
         self.shown = self.shown.saturating_add(1);
         if self.page.len() >= PAGE_ROWS {
@@ -89,10 +76,7 @@ impl Pages {
                 if self.skipped == 1 { "row" } else { "rows" },
             );
             let count = thousands(&self.skipped.to_string());
-            writeln!(
-                out,
-                "{dots} and {count} more {rows}; hint: --limit 0 shows all"
-            )?;
+            writeln!(out, "{dots} and {count} more {rows}; hint: --limit 0 shows all")?;
         }
         for note in &options.notes {
             writeln!(out, "{}", visible(note))?;
@@ -118,15 +102,8 @@ impl Pages {
 
     /// A column's cells as text.
     fn column(&self, index: usize, layout: Layout) -> Vec<String> {
-        let values = self
-            .page
-            .iter()
-            .map(|row| row.get(index).unwrap_or(&Value::Null));
-        let decimals = if layout == Layout::Float {
-            decimals(values.clone())
-        } else {
-            0
-        };
+        let values = self.page.iter().map(|row| row.get(index).unwrap_or(&Value::Null));
+        let decimals = if layout == Layout::Float { decimals(values.clone()) } else { 0 };
         values.map(|value| cell(value, layout, decimals)).collect()
     }
 
@@ -139,29 +116,15 @@ impl Pages {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let mut table = Table::new();
-        table.load_preset(if options.utf8 {
-            UTF8_FULL_CONDENSED
-        } else {
-            ASCII_FULL_CONDENSED
-        });
+        table.load_preset(if options.utf8 { UTF8_FULL_CONDENSED } else { ASCII_FULL_CONDENSED });
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::MAX);
-        table.set_header(
-            self.names
-                .iter()
-                .zip(&self.layouts)
-                .map(|(name, layout)| aligned(name, *layout)),
-        );
+        table.set_header(self.names.iter().zip(&self.layouts).map(|(name, layout)| aligned(name, *layout)));
         for row in 0..rows {
-            table.add_row(columns.iter().zip(widths).zip(&self.layouts).map(
-                |((column, width), layout)| {
-                    let text = column.get(row).map_or("", String::as_str);
-                    aligned(
-                        &shorten(text, width.saturating_mul(CELL_LINES_MAX)),
-                        *layout,
-                    )
-                },
-            ));
+            table.add_row(columns.iter().zip(widths).zip(&self.layouts).map(|((column, width), layout)| {
+                let text = column.get(row).map_or("", String::as_str);
+                aligned(&shorten(text, width.saturating_mul(CELL_LINES_MAX)), *layout)
+            }));
         }
         for (column, width) in table.column_iter_mut().zip(widths) {
             // Comfy-table's widths include the space on either side.
@@ -175,41 +138,18 @@ impl Pages {
     }
 
     /// For rows that are too wide for a table: each value on a line of its own.
-    fn write_records(
-        &self,
-        columns: &[Vec<String>],
-        rows: usize,
-        first: usize,
-        options: &Options,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn write_records(&self, columns: &[Vec<String>], rows: usize, first: usize, options: &Options, out: &mut dyn Write) -> io::Result<()> {
         let total = options.width.unwrap_or(CELL_WIDTH_MAX);
-        let name_width = self
-            .names
-            .iter()
-            .map(|name| width(name))
-            .max()
-            .unwrap_or(0)
-            .min(total / 2);
+        let name_width = self.names.iter().map(|name| width(name)).max().unwrap_or(0).min(total / 2);
         let line = if options.utf8 { "─" } else { "-" };
         for row in 0..rows {
-            let head = format!(
-                "{line}{line} {} ",
-                thousands(&(first + row + 1).to_string())
-            );
-            writeln!(
-                out,
-                "{head}{}",
-                line.repeat(total.saturating_sub(width(&head)).min(40))
-            )?;
+            let head = format!("{line}{line} {} ", thousands(&(first + row + 1).to_string()));
+            writeln!(out, "{head}{}", line.repeat(total.saturating_sub(width(&head)).min(40)))?;
             for (name, column) in self.names.iter().zip(columns) {
                 let name = shorten(name, name_width);
                 let pad = " ".repeat(name_width.saturating_sub(width(&name)));
                 let text = column.get(row).map_or("", String::as_str);
-                let text = shorten(
-                    text,
-                    total.saturating_sub(name_width + 2).max(TEXT_WIDTH_MIN),
-                );
+                let text = shorten(text, total.saturating_sub(name_width + 2).max(TEXT_WIDTH_MIN));
                 writeln!(out, "{}", format!("{name}{pad}  {text}").trim_end())?;
             }
         }
@@ -271,24 +211,16 @@ fn decimals<'a>(values: impl Iterator<Item = &'a Value>) -> usize {
 fn float(number: f64, decimals: usize) -> String {
     let size = number.abs();
     if !number.is_finite() {
-        return if number.is_nan() {
-            "NaN".to_owned()
-        } else {
-            format!("{number}")
-        };
+        return if number.is_nan() { "NaN".to_owned() } else { format!("{number}") };
     }
     if size >= 1e15 || (size > 0.0 && size < 1e-6) {
         return format!("{number:.3e}");
     }
     // Not a digit would be left: the number gets its own decimals, four significant ones.
     if size > 0.0 && size * 10_f64.powi(i32::try_from(decimals).unwrap_or(0)) < 0.5 {
-        let places = (1..=12)
-            .find(|places| size * 10_f64.powi(*places) >= 1.0)
-            .unwrap_or(12);
+        let places = (1..=12).find(|places| size * 10_f64.powi(*places) >= 1.0).unwrap_or(12);
         let places = usize::try_from(places + DIGITS - 1).unwrap_or(4);
-        return format!("{number:.places$}")
-            .trim_end_matches('0')
-            .to_owned();
+        return format!("{number:.places$}").trim_end_matches('0').to_owned();
     }
     let text = thousands(&format!("{number:.decimals$}"));
     if size == 0.0 {
@@ -302,24 +234,11 @@ fn float(number: f64, decimals: usize) -> String {
 ///
 /// Numbers are never cut. Text columns share what is left: those that need less than an equal share get what
 /// they need, the others divide the rest.
-fn fit(
-    names: &[String],
-    layouts: &[Layout],
-    columns: &[Vec<String>],
-    total: Option<usize>,
-) -> Option<Vec<usize>> {
+fn fit(names: &[String], layouts: &[Layout], columns: &[Vec<String>], total: Option<usize>) -> Option<Vec<usize>> {
     let needed: Vec<usize> = names
         .iter()
         .zip(columns)
-        .map(|(name, cells)| {
-            cells
-                .iter()
-                .map(|text| width(text))
-                .max()
-                .unwrap_or(0)
-                .max(width(name))
-                .max(1)
-        })
+        .map(|(name, cells)| cells.iter().map(|text| width(text)).max().unwrap_or(0).max(width(name)).max(1))
         .collect();
     let Some(total) = total else {
         return Some(needed);
@@ -331,9 +250,7 @@ fn fit(
     for (index, layout) in layouts.iter().enumerate() {
         match layout {
             Layout::Text => open.push(index),
-            Layout::Identifier | Layout::Count | Layout::Float => {
-                left = left.checked_sub(*needed.get(index)?)?
-            }
+            Layout::Identifier | Layout::Count | Layout::Float => left = left.checked_sub(*needed.get(index)?)?,
         }
     }
     open.sort_by_key(|index| needed.get(*index).copied().unwrap_or(0));

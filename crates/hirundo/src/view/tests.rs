@@ -4,9 +4,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
-    Float32Array, Float64Array, Int64Array, ListArray, NullArray, RecordBatch, StringArray,
-    StringViewArray, StructArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt16Array,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int64Array, ListArray,
+    NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt16Array,
     UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{Field, Int32Type, UInt16Type};
@@ -15,24 +14,12 @@ use super::text::{shorten, thousands, visible, width};
 use super::{Format, Options, View, show};
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-    RecordBatch::try_from_iter_with_nullable(
-        columns
-            .into_iter()
-            .map(|(name, column)| (name, column, true)),
-    )
-    .unwrap()
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).unwrap()
 }
 
 fn shown(format: Format, batch: &RecordBatch, options: Options) -> String {
     let mut out = Vec::new();
-    show(
-        format,
-        &batch.schema(),
-        std::slice::from_ref(batch),
-        options,
-        &mut out,
-    )
-    .unwrap();
+    show(format, &batch.schema(), std::slice::from_ref(batch), options, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -43,99 +30,51 @@ fn check(format: Format, batch: &RecordBatch, options: Options, golden: &str) {
     if std::env::var_os("HIRUNDO_UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &found).unwrap();
     }
-    let expected = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
+    let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
     assert_eq!(found, expected, "found:\n{found}");
 }
 
 /// A ranking as the command line shows it: names in Latin and Japanese, a null, counts, a share.
 fn ranking() -> RecordBatch {
     batch(vec![
-        (
-            "rank",
-            Arc::new(UInt32Array::from(vec![1, 2, 3])) as ArrayRef,
-        ),
-        (
-            "dst_port",
-            Arc::new(UInt16Array::from(vec![Some(23), Some(37215), None])),
-        ),
+        ("rank", Arc::new(UInt32Array::from(vec![1, 2, 3])) as ArrayRef),
+        ("dst_port", Arc::new(UInt16Array::from(vec![Some(23), Some(37215), None]))),
         (
             "service",
-            Arc::new(StringArray::from(vec![
-                Some("23/TCP (telnet)"),
-                Some("日本語の名前"),
-                None,
-            ])),
+            Arc::new(StringArray::from(vec![Some("23/TCP (telnet)"), Some("日本語の名前"), None])),
         ),
-        (
-            "packets",
-            Arc::new(Int64Array::from(vec![Some(1_234_567), Some(-89), None])),
-        ),
+        ("packets", Arc::new(Int64Array::from(vec![Some(1_234_567), Some(-89), None]))),
         (
             "share",
-            Arc::new(Float64Array::from(vec![
-                Some(61.728),
-                Some(0.0004),
-                Some(f64::NAN),
-            ])),
+            Arc::new(Float64Array::from(vec![Some(61.728), Some(0.0004), Some(f64::NAN)])),
         ),
     ])
 }
 
 /// One column of each kind of type.
 fn types() -> RecordBatch {
-    let micros = TimestampMicrosecondArray::from(vec![
-        Some(1_648_771_200_000_000),
-        Some(1_648_771_200_000_001),
-        None,
-    ]);
+    let micros = TimestampMicrosecondArray::from(vec![Some(1_648_771_200_000_000), Some(1_648_771_200_000_001), None]);
     let nanos = TimestampNanosecondArray::from(vec![Some(-1), Some(i64::MIN), None]);
-    let dictionary: DictionaryArray<Int32Type> =
-        vec![Some("JP"), None, Some("JP")].into_iter().collect();
-    let list = ListArray::from_iter_primitive::<UInt16Type, _, _>(vec![
-        Some(vec![Some(23), None, Some(80)]),
-        Some(vec![]),
-        None,
-    ]);
+    let dictionary: DictionaryArray<Int32Type> = vec![Some("JP"), None, Some("JP")].into_iter().collect();
+    let list = ListArray::from_iter_primitive::<UInt16Type, _, _>(vec![Some(vec![Some(23), None, Some(80)]), Some(vec![]), None]);
     let point = StructArray::from(vec![(
-        Arc::new(Field::new(
-            "a\"b",
-            arrow::datatypes::DataType::Utf8View,
-            true,
-        )),
+        Arc::new(Field::new("a\"b", arrow::datatypes::DataType::Utf8View, true)),
         Arc::new(StringViewArray::from(vec![Some("x"), None, Some("\u{9b}")])) as ArrayRef,
     )]);
     batch(vec![
-        (
-            "u64",
-            Arc::new(UInt64Array::from(vec![Some(u64::MAX), Some(0), None])) as ArrayRef,
-        ),
+        ("u64", Arc::new(UInt64Array::from(vec![Some(u64::MAX), Some(0), None])) as ArrayRef),
         (
             "f32",
-            Arc::new(Float32Array::from(vec![
-                Some(0.1),
-                Some(f32::INFINITY),
-                Some(-1.0e-10),
-            ])),
+            Arc::new(Float32Array::from(vec![Some(0.1), Some(f32::INFINITY), Some(-1.0e-10)])),
         ),
         ("time", Arc::new(micros.with_timezone("UTC"))),
         ("local", Arc::new(nanos)),
-        (
-            "day",
-            Arc::new(Date32Array::from(vec![Some(19_083), Some(i32::MAX), None])),
-        ),
+        ("day", Arc::new(Date32Array::from(vec![Some(19_083), Some(i32::MAX), None]))),
         (
             "bytes",
-            Arc::new(BinaryArray::from_opt_vec(vec![
-                Some(&[0, 255, 16]),
-                Some(&[]),
-                None,
-            ])),
+            Arc::new(BinaryArray::from_opt_vec(vec![Some(&[0, 255, 16]), Some(&[]), None])),
         ),
-        (
-            "yes",
-            Arc::new(BooleanArray::from(vec![Some(true), Some(false), None])),
-        ),
+        ("yes", Arc::new(BooleanArray::from(vec![Some(true), Some(false), None]))),
         (
             "money",
             Arc::new(
@@ -203,15 +142,12 @@ fn types_in_each_format() {
 fn json_is_json() {
     for batch in [ranking(), types(), hostile(), hostile().slice(0, 0)] {
         let text = shown(Format::Json, &batch, Options::default());
-        let rows: Vec<serde_json::Map<String, serde_json::Value>> =
-            serde_json::from_str(&text).unwrap();
+        let rows: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(&text).unwrap();
         assert_eq!(rows.len(), batch.num_rows());
     }
-    let rows: serde_json::Value =
-        serde_json::from_str(&shown(Format::Json, &hostile(), Options::default())).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&shown(Format::Json, &hostile(), Options::default())).unwrap();
     assert_eq!(rows[0]["payload"], "\u{1b}[2J\u{1b}]0;owned\u{7}");
-    let rows: serde_json::Value =
-        serde_json::from_str(&shown(Format::Json, &types(), Options::default())).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&shown(Format::Json, &types(), Options::default())).unwrap();
     assert_eq!(rows[0]["u64"], u64::MAX);
     assert_eq!(rows[0]["f32"], 0.1);
     assert!(rows[1]["f32"].is_null());
@@ -229,10 +165,7 @@ fn hostile_text_is_shown_and_not_obeyed() {
             },
         );
         let obeyed = text.replace("\r\n", "").replace('\n', "");
-        assert!(
-            !obeyed.chars().any(super::text::is_hidden),
-            "{format:?}: {text:?}"
-        );
+        assert!(!obeyed.chars().any(super::text::is_hidden), "{format:?}: {text:?}");
     }
     check(Format::Table, &hostile(), Options::default(), "hostile.txt");
 }
@@ -273,22 +206,10 @@ fn csv_is_exact_or_guarded() {
 fn a_table_fits_its_terminal() {
     let long = "lorem ipsum dolor sit amet ".repeat(50);
     let wide = batch(vec![
-        (
-            "packets",
-            Arc::new(Int64Array::from(vec![123_456_789, 1])) as ArrayRef,
-        ),
-        (
-            "名前",
-            Arc::new(StringArray::from(vec!["観測".repeat(60).as_str(), "短い"])),
-        ),
-        (
-            "text",
-            Arc::new(StringArray::from(vec![long.as_str(), "short"])),
-        ),
-        (
-            "word",
-            Arc::new(StringArray::from(vec!["x".repeat(10_000).as_str(), ""])),
-        ),
+        ("packets", Arc::new(Int64Array::from(vec![123_456_789, 1])) as ArrayRef),
+        ("名前", Arc::new(StringArray::from(vec!["観測".repeat(60).as_str(), "短い"]))),
+        ("text", Arc::new(StringArray::from(vec![long.as_str(), "short"]))),
+        ("word", Arc::new(StringArray::from(vec!["x".repeat(10_000).as_str(), ""]))),
     ]);
     for columns in [30, 40, 50, 60, 80, 100, 133, 200] {
         let text = shown(
@@ -302,10 +223,7 @@ fn a_table_fits_its_terminal() {
         for line in text.lines() {
             assert!(width(line) <= columns, "{columns}: {line}");
         }
-        assert!(
-            text.contains("123,456,789"),
-            "a number was cut at {columns} columns:\n{text}"
-        );
+        assert!(text.contains("123,456,789"), "a number was cut at {columns} columns:\n{text}");
     }
     check(
         Format::Table,
@@ -321,10 +239,7 @@ fn a_table_fits_its_terminal() {
 #[test]
 fn rows_past_the_limit_are_counted() {
     let counts = |rows_max: usize, total: i64| {
-        let numbers = batch(vec![(
-            "n",
-            Arc::new((0..total).collect::<Int64Array>()) as ArrayRef,
-        )]);
+        let numbers = batch(vec![("n", Arc::new((0..total).collect::<Int64Array>()) as ArrayRef)]);
         shown(
             Format::Table,
             &numbers,
@@ -340,11 +255,7 @@ fn rows_past_the_limit_are_counted() {
     let all = counts(0, 2_500);
     assert!(!all.contains("more row"));
     assert_eq!(all.lines().filter(|line| line.contains("2,499")).count(), 1);
-    assert_eq!(
-        all.matches("╞").count(),
-        3,
-        "a header for each page of 1,000 rows"
-    );
+    assert_eq!(all.matches("╞").count(), 3, "a header for each page of 1,000 rows");
     assert!(counts(10, 0).ends_with("no rows\n"));
 }
 
@@ -357,22 +268,10 @@ fn batches_may_follow_each_other() {
     view.write(&one.slice(0, 0)).unwrap();
     view.write(&one).unwrap();
     view.finish().unwrap();
-    assert_eq!(
-        String::from_utf8(out).unwrap(),
-        "[\n{\"n\":1},\n{\"n\":1}\n]\n"
-    );
+    assert_eq!(String::from_utf8(out).unwrap(), "[\n{\"n\":1},\n{\"n\":1}\n]\n");
     let mut out = Vec::new();
-    let mut view = View::new(
-        Format::Json,
-        &ranking().schema(),
-        Options::default(),
-        &mut out,
-    )
-    .unwrap();
-    assert_eq!(
-        view.write(&one).unwrap_err().kind(),
-        io::ErrorKind::InvalidInput
-    );
+    let mut view = View::new(Format::Json, &ranking().schema(), Options::default(), &mut out).unwrap();
+    assert_eq!(view.write(&one).unwrap_err().kind(), io::ErrorKind::InvalidInput);
 }
 
 /// A pipe whose reader has gone after some bytes.
@@ -398,13 +297,7 @@ fn a_closed_pipe_is_told() {
     for format in [Format::Table, Format::Json, Format::Csv] {
         for bytes in [0, 1, 30] {
             let batch = ranking();
-            let result = show(
-                format,
-                &batch.schema(),
-                &[batch],
-                Options::default(),
-                &mut Closed(bytes),
-            );
+            let result = show(format, &batch.schema(), &[batch], Options::default(), &mut Closed(bytes));
             assert_eq!(
                 result.unwrap_err().kind(),
                 io::ErrorKind::BrokenPipe,
@@ -417,28 +310,16 @@ fn a_closed_pipe_is_told() {
 #[test]
 fn floats_have_sensible_digits() {
     let column = |values: Vec<f64>| -> Vec<String> {
-        let floats = batch(vec![(
-            "f",
-            Arc::new(Float64Array::from(values)) as ArrayRef,
-        )]);
+        let floats = batch(vec![("f", Arc::new(Float64Array::from(values)) as ArrayRef)]);
         let text = shown(Format::Table, &floats, Options::default());
-        let cells = text
-            .lines()
-            .skip(3)
-            .filter_map(|line| line.strip_prefix('│')?.strip_suffix('│'));
+        let cells = text.lines().skip(3).filter_map(|line| line.strip_prefix('│')?.strip_suffix('│'));
         cells.map(|cell| cell.trim().to_owned()).collect()
     };
     assert_eq!(column(vec![1.0, 20_000.0, -0.0]), ["1", "20,000", "0"]);
-    assert_eq!(
-        column(vec![1_234.567, 0.25, 0.001_234_5]),
-        ["1,234.6", "0.2", "0.001234"]
-    );
+    assert_eq!(column(vec![1_234.567, 0.25, 0.001_234_5]), ["1,234.6", "0.2", "0.001234"]);
     assert_eq!(column(vec![1.0 / 3.0, 0.5]), ["0.3333", "0.5000"]);
     assert_eq!(column(vec![2.0 / 3.0, 5.0]), ["0.667", "5.000"]);
-    assert_eq!(
-        column(vec![1e300, 1e-300, f64::INFINITY]),
-        ["1.000e300", "1.000e-300", "inf"]
-    );
+    assert_eq!(column(vec![1e300, 1e-300, f64::INFINITY]), ["1.000e300", "1.000e-300", "inf"]);
 }
 
 #[test]

@@ -32,9 +32,7 @@ pub enum CaptureError {
         minor: u16,
     },
     /// The input is compressed more often than is undone here.
-    #[error(
-        "decompress the input: it is compressed more than {max} times over; hint: decompress it once by hand"
-    )]
+    #[error("decompress the input: it is compressed more than {max} times over; hint: decompress it once by hand")]
     CompressedTooOften {
         /// How many layers are undone.
         max: usize,
@@ -238,13 +236,9 @@ impl Likeness {
     pub const fn hint(self) -> &'static str {
         match self {
             Likeness::Empty => "check that the capture was written and copied completely",
-            Likeness::Erf | Likeness::Snoop | Likeness::NetworkMonitor => {
-                "convert it with `editcap -F pcap in out.pcap`"
-            }
+            Likeness::Erf | Likeness::Snoop | Likeness::NetworkMonitor => "convert it with `editcap -F pcap in out.pcap`",
             Likeness::Text => "pass the capture itself, not its listing",
-            Likeness::Archive => {
-                "unpack it first; gzip, zstd, xz and lz4 frames are undone here, archives and others are not"
-            }
+            Likeness::Archive => "unpack it first; gzip, zstd, xz and lz4 frames are undone here, archives and others are not",
             Likeness::Parquet => "it is a table, not a capture; query it in the lake",
             Likeness::Unknown => {
                 "pcap and pcapng are read, plain or in gzip, zstd, xz or lz4; \
@@ -270,8 +264,7 @@ impl fmt::Display for Likeness {
 }
 
 fn is_text(head: &[u8]) -> bool {
-    head.iter()
-        .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..))
+    head.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..))
         && std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
@@ -279,8 +272,7 @@ fn is_text(head: &[u8]) -> bool {
 /// a type of which 1 to 27 and 48 are assigned (bit 7: extension headers follow), flags, and a big-endian
 /// record length that covers at least the 16 bytes of the header itself.
 fn is_erf(head: &[u8]) -> bool {
-    let Some(&[_, _, _, _, s0, s1, s2, s3, kind, _, len0, len1, ..]) = head.first_chunk::<16>()
-    else {
+    let Some(&[_, _, _, _, s0, s1, s2, s3, kind, _, len0, len1, ..]) = head.first_chunk::<16>() else {
         return false;
     };
     let seconds = u32::from_le_bytes([s0, s1, s2, s3]);
@@ -301,10 +293,7 @@ impl FirstBytes {
     pub fn of(head: &[u8]) -> FirstBytes {
         let mut bytes = [0; 8];
         let len = head.len().min(bytes.len());
-        bytes
-            .iter_mut()
-            .zip(head)
-            .for_each(|(to, from)| *to = *from);
+        bytes.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
         FirstBytes { bytes, len }
     }
 }
@@ -356,10 +345,7 @@ mod tests {
             (b"PK\x03\x04\x14\0", Likeness::Archive),
             (b"BZh91AY&SY\x01\x02", Likeness::Archive),
             (b"PAR1\x15\0", Likeness::Parquet),
-            (
-                b"\0\x47\x2f\0\x81\xd7\x48\x41\x02\x05\0\x48\0\0\x03\x3b",
-                Likeness::Erf,
-            ),
+            (b"\0\x47\x2f\0\x81\xd7\x48\x41\x02\x05\0\x48\0\0\x03\x3b", Likeness::Erf),
             (&[0; 24], Likeness::Unknown),
         ];
         for (head, expected) in cases {
@@ -370,10 +356,7 @@ mod tests {
     #[test]
     fn first_bytes_are_shown_in_hexadecimal() {
         assert_eq!(FirstBytes::of(b"\0\x47/").to_string(), "00 47 2f");
-        assert_eq!(
-            FirstBytes::of(&[255; 30]).to_string(),
-            "ff ff ff ff ff ff ff ff"
-        );
+        assert_eq!(FirstBytes::of(&[255; 30]).to_string(), "ff ff ff ff ff ff ff ff");
         assert_eq!(FirstBytes::of(b"").to_string(), "none");
     }
 }

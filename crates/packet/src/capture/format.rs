@@ -148,13 +148,7 @@ impl Compressions {
 
 impl fmt::Display for Compressions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self
-            .0
-            .iter()
-            .rev()
-            .flatten()
-            .map(|layer| layer.name())
-            .collect();
+        let names: Vec<_> = self.0.iter().rev().flatten().map(|layer| layer.name()).collect();
         if names.is_empty() {
             out.write_str("not compressed")
         } else {
@@ -184,11 +178,7 @@ impl fmt::Display for Format {
                     Resolution::Microseconds => "microseconds",
                     Resolution::Nanoseconds => "nanoseconds",
                 };
-                write!(
-                    out,
-                    "{}pcap, {unit}, {order}",
-                    if modified { "modified " } else { "" }
-                )?;
+                write!(out, "{}pcap, {unit}, {order}", if modified { "modified " } else { "" })?;
             }
             Container::Pcapng { order } => write!(out, "pcapng, {order}")?,
         }
@@ -212,23 +202,12 @@ mod tests {
             modified: false,
         };
         let mut compressions = Compressions::default();
-        let shown = |container, compressions| {
-            Format {
-                container,
-                compressions,
-            }
-            .to_string()
-        };
+        let shown = |container, compressions| Format { container, compressions }.to_string();
         assert_eq!(shown(pcap, compressions), "pcap, nanoseconds, big-endian");
         assert!(compressions.push(Compression::Zstd));
         assert!(compressions.push(Compression::Gzip));
         assert!(!compressions.push(Compression::Gzip));
-        let pcapng = Container::Pcapng {
-            order: ByteOrder::Little,
-        };
-        assert_eq!(
-            shown(pcapng, compressions),
-            "pcapng, little-endian, in gzip in zstd"
-        );
+        let pcapng = Container::Pcapng { order: ByteOrder::Little };
+        assert_eq!(shown(pcapng, compressions), "pcapng, little-endian, in gzip in zstd");
     }
 }

@@ -19,9 +19,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 pub use error::{CaptureError, Damage, FirstBytes, Likeness};
-pub use format::{
-    ByteOrder, COMPRESSIONS_MAX, Compression, Compressions, Container, Format, Resolution,
-};
+pub use format::{ByteOrder, COMPRESSIONS_MAX, Compression, Compressions, Container, Format, Resolution};
 
 use crate::LinkType;
 use error::Stop;
@@ -96,17 +94,14 @@ impl Capture {
         let mut peeked = match source::undo_compression(input, &progress, &mut compressions) {
             Ok(peeked) => peeked,
             Err(LayerError::TooMany) => {
-                return Err(CaptureError::CompressedTooOften {
-                    max: COMPRESSIONS_MAX,
-                });
+                return Err(CaptureError::CompressedTooOften { max: COMPRESSIONS_MAX });
             }
             Err(LayerError::Io(source)) => {
                 return Err(place(Stop::Io(source), &progress, compressions, 0, 0));
             }
         };
         let head = peeked.head();
-        let Some(container) = PcapReader::container(head).or_else(|| PcapngReader::container(head))
-        else {
+        let Some(container) = PcapReader::container(head).or_else(|| PcapngReader::container(head)) else {
             let (likeness, first) = (Likeness::of(head), FirstBytes::of(head));
             return Err(match peeked.take_failure() {
                 Some(source) => place(Stop::Io(source), &progress, compressions, 0, 0),
@@ -129,26 +124,21 @@ impl Capture {
                 order,
                 modified,
             } => {
-                let header = file_header(&mut window)
-                    .map_err(|stop| place(stop, &progress, compressions, 0, 0))?;
-                let reader =
-                    PcapReader::new(&header, order, resolution, modified).map_err(|version| {
-                        let (major, minor) = (version.major, version.minor);
-                        CaptureError::UnsupportedVersion {
-                            container: "pcap",
-                            major,
-                            minor,
-                        }
-                    })?;
+                let header = file_header(&mut window).map_err(|stop| place(stop, &progress, compressions, 0, 0))?;
+                let reader = PcapReader::new(&header, order, resolution, modified).map_err(|version| {
+                    let (major, minor) = (version.major, version.minor);
+                    CaptureError::UnsupportedVersion {
+                        container: "pcap",
+                        major,
+                        minor,
+                    }
+                })?;
                 window.hash_context(&reader.context());
                 Reader::Pcap(reader)
             }
             Container::Pcapng { order } => Reader::Pcapng(PcapngReader::new(order)),
         };
-        let format = Format {
-            container,
-            compressions,
-        };
+        let format = Format { container, compressions };
         Ok(Capture {
             window,
             reader,
@@ -164,10 +154,7 @@ impl Capture {
     /// # Errors
     /// Once, after all packets before it, when the capture is damaged, cut off or cannot be read on.
     // An Iterator cannot lend from itself.
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "a lending iterator: the frame borrows from the buffer"
-    )]
+    #[allow(clippy::should_implement_trait, reason = "a lending iterator: the frame borrows from the buffer")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
         if self.done {
@@ -265,13 +252,7 @@ impl Capture {
     #[cold]
     fn stop(&mut self, stop: Stop) -> CaptureError {
         self.done = true;
-        place(
-            stop,
-            &self.progress,
-            self.format.compressions,
-            self.window.offset(),
-            self.packets,
-        )
+        place(stop, &self.progress, self.format.compressions, self.window.offset(), self.packets)
     }
 }
 
@@ -303,25 +284,11 @@ fn file_header(window: &mut Window) -> Result<[u8; FILE_HEADER_BYTES], Stop> {
 
 /// Adds the place to what stopped a reader, and tells a failing input from failing decompression.
 #[cold]
-fn place(
-    stop: Stop,
-    progress: &Progress,
-    compressions: Compressions,
-    offset: u64,
-    delivered: u64,
-) -> CaptureError {
+fn place(stop: Stop, progress: &Progress, compressions: Compressions, offset: u64, delivered: u64) -> CaptureError {
     let packet = delivered + 1;
     match stop {
-        Stop::Damage(reason) => CaptureError::Damaged {
-            offset,
-            packet,
-            reason,
-        },
-        Stop::Io(source) if progress.failed() || compressions.is_empty() => CaptureError::Read {
-            offset,
-            packet,
-            source,
-        },
+        Stop::Damage(reason) => CaptureError::Damaged { offset, packet, reason },
+        Stop::Io(source) if progress.failed() || compressions.is_empty() => CaptureError::Read { offset, packet, source },
         Stop::Io(source) => CaptureError::Decompress {
             compressions,
             offset,

@@ -59,18 +59,15 @@ impl PcapReader {
     /// The container that a magic number at the beginning of `head` names.
     pub(super) fn container(head: &[u8]) -> Option<Container> {
         let bytes = *head.first_chunk::<4>()?;
-        [ByteOrder::Big, ByteOrder::Little]
-            .into_iter()
-            .find_map(|order| {
-                let found = order.number32(bytes);
-                let &(_, resolution, modified) =
-                    MAGICS.iter().find(|(magic, _, _)| *magic == found)?;
-                Some(Container::Pcap {
-                    resolution,
-                    order,
-                    modified,
-                })
+        [ByteOrder::Big, ByteOrder::Little].into_iter().find_map(|order| {
+            let found = order.number32(bytes);
+            let &(_, resolution, modified) = MAGICS.iter().find(|(magic, _, _)| *magic == found)?;
+            Some(Container::Pcap {
+                resolution,
+                order,
+                modified,
             })
+        })
     }
 
     /// Reads the rest of the file header.
@@ -99,11 +96,7 @@ impl PcapReader {
                 Resolution::Microseconds => 1000,
                 Resolution::Nanoseconds => 1,
             },
-            header_bytes: if modified {
-                MODIFIED_HEADER_BYTES
-            } else {
-                RECORD_HEADER_BYTES
-            },
+            header_bytes: if modified { MODIFIED_HEADER_BYTES } else { RECORD_HEADER_BYTES },
             lengths: match minor {
                 0..VERSION_MINOR_LENGTHS => Lengths::WireFirst,
                 VERSION_MINOR_LENGTHS => Lengths::Unsure,
@@ -132,26 +125,7 @@ impl PcapReader {
         if !window.fill(self.header_bytes)? {
             return end(window, self.header_bytes);
         }
-        let Some(
-            &[
-                s0,
-                s1,
-                s2,
-                s3,
-                f0,
-                f1,
-                f2,
-                f3,
-                c0,
-                c1,
-                c2,
-                c3,
-                w0,
-                w1,
-                w2,
-                w3,
-            ],
-        ) = window.rest().first_chunk::<RECORD_HEADER_BYTES>()
+        let Some(&[s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, w0, w1, w2, w3]) = window.rest().first_chunk::<RECORD_HEADER_BYTES>()
         else {
             return end(window, self.header_bytes);
         };
@@ -159,9 +133,7 @@ impl PcapReader {
         let fraction = self.order.number32([f0, f1, f2, f3]);
         let mut captured = self.order.number32([c0, c1, c2, c3]);
         let mut wire_len = self.order.number32([w0, w1, w2, w3]);
-        if self.lengths != Lengths::CapturedFirst
-            && (self.lengths == Lengths::WireFirst || captured > wire_len)
-        {
+        if self.lengths != Lengths::CapturedFirst && (self.lengths == Lengths::WireFirst || captured > wire_len) {
             std::mem::swap(&mut captured, &mut wire_len);
         }
         if captured > RECORD_BYTES_MAX {

@@ -65,9 +65,7 @@ impl Scale {
             Scale::Multiply(by) => i64::try_from(units.saturating_mul(by)).unwrap_or(i64::MAX),
             Scale::Divide(by) => i64::try_from(u128::from(units) / by).unwrap_or(i64::MAX),
             // Below 2^64 · 10^9 < 2^94; powers go up to 127.
-            Scale::Binary(power) => {
-                i64::try_from((u128::from(units) * 1_000_000_000) >> power).unwrap_or(i64::MAX)
-            }
+            Scale::Binary(power) => i64::try_from((u128::from(units) * 1_000_000_000) >> power).unwrap_or(i64::MAX),
         }
     }
 }
@@ -87,9 +85,7 @@ struct Interface {
 impl Interface {
     #[inline(always)]
     fn time_ns(&self, high: u32, low: u32) -> i64 {
-        let ns = self
-            .scale
-            .nanoseconds((u64::from(high) << 32) | u64::from(low));
+        let ns = self.scale.nanoseconds((u64::from(high) << 32) | u64::from(low));
         ns.saturating_add(self.offset_secs.saturating_mul(1_000_000_000))
     }
 }
@@ -186,8 +182,7 @@ impl PcapngReader {
     /// Type and checked length of the block that begins at the window's start.
     #[inline(always)]
     fn block(&self, window: &Window) -> Result<Block, Damage> {
-        let Some(&[t0, t1, t2, t3, l0, l1, l2, l3]) = window.rest().first_chunk::<HEAD_BYTES>()
-        else {
+        let Some(&[t0, t1, t2, t3, l0, l1, l2, l3]) = window.rest().first_chunk::<HEAD_BYTES>() else {
             return Err(cut(window, FRAME_BYTES));
         };
         let kind = self.order.number32([t0, t1, t2, t3]);
@@ -231,26 +226,8 @@ impl PcapngReader {
     fn packet(&mut self, window: &mut Window, block: Block) -> Result<Record, Stop> {
         self.hold(window, block, PACKET_BYTES_MIN)?;
         let order = self.order;
-        let Some(
-            &[
-                i0,
-                i1,
-                i2,
-                i3,
-                ref times @ ..,
-                c0,
-                c1,
-                c2,
-                c3,
-                w0,
-                w1,
-                w2,
-                w3,
-            ],
-        ) = window
-            .rest()
-            .get(HEAD_BYTES..)
-            .and_then(|rest| rest.first_chunk::<20>())
+        let Some(&[i0, i1, i2, i3, ref times @ .., c0, c1, c2, c3, w0, w1, w2, w3]) =
+            window.rest().get(HEAD_BYTES..).and_then(|rest| rest.first_chunk::<20>())
         else {
             return Err(cut(window, block.len).into());
         };
@@ -270,11 +247,7 @@ impl PcapngReader {
             .into());
         }
         if captured > room {
-            return Err(Damage::PacketOverBlock {
-                len: captured,
-                room,
-            }
-            .into());
+            return Err(Damage::PacketOverBlock { len: captured, room }.into());
         }
         let interface = self.known(interface_at)?;
         let link = interface.link;
@@ -298,11 +271,7 @@ impl PcapngReader {
         let wire_len = number32(self.order, window.rest(), HEAD_BYTES);
         let interface = self.known(0)?;
         let link = interface.link;
-        let limit = if interface.snap_len == 0 {
-            u32::MAX
-        } else {
-            interface.snap_len
-        };
+        let limit = if interface.snap_len == 0 { u32::MAX } else { interface.snap_len };
         let captured = wire_len.min(limit).min(block.len - SIMPLE_BYTES_MIN);
         if captured > RECORD_BYTES_MAX {
             return Err(Damage::PacketTooLong {
@@ -337,15 +306,9 @@ impl PcapngReader {
     fn interface(&mut self, window: &mut Window, block: Block) -> Result<(), Stop> {
         self.hold(window, block, INTERFACE_BYTES_MIN)?;
         if self.interfaces.len() >= INTERFACES_MAX {
-            return Err(Damage::TooManyInterfaces {
-                max: INTERFACES_MAX,
-            }
-            .into());
+            return Err(Damage::TooManyInterfaces { max: INTERFACES_MAX }.into());
         }
-        let body = window
-            .rest()
-            .get(HEAD_BYTES..block.len as usize - 4)
-            .unwrap_or_default();
+        let body = window.rest().get(HEAD_BYTES..block.len as usize - 4).unwrap_or_default();
         let mut interface = Interface {
             link: LinkType(u32::from(number16(self.order, body, 0))),
             snap_len: number32(self.order, body, 4),
@@ -382,16 +345,12 @@ impl PcapngReader {
                     interface.scale = Scale::of(resolution);
                 }
                 (OPTION_TSOFFSET, value) if value.len() >= 8 => {
-                    let (first, second) = (
-                        number32(self.order, value, 0),
-                        number32(self.order, value, 4),
-                    );
+                    let (first, second) = (number32(self.order, value, 0), number32(self.order, value, 4));
                     let (high, low) = match self.order {
                         ByteOrder::Big => (first, second),
                         ByteOrder::Little => (second, first),
                     };
-                    interface.offset_secs =
-                        ((u64::from(high) << 32) | u64::from(low)).cast_signed();
+                    interface.offset_secs = ((u64::from(high) << 32) | u64::from(low)).cast_signed();
                 }
                 _ => {}
             }
@@ -405,34 +364,12 @@ impl PcapngReader {
         if !window.fill(SECTION_START_BYTES)? {
             return Err(cut(window, SECTION_BYTES_MIN).into());
         }
-        let Some(
-            &[
-                _,
-                _,
-                _,
-                _,
-                l0,
-                l1,
-                l2,
-                l3,
-                m0,
-                m1,
-                m2,
-                m3,
-                ma0,
-                ma1,
-                mi0,
-                mi1,
-            ],
-        ) = window.rest().first_chunk::<SECTION_START_BYTES>()
+        let Some(&[_, _, _, _, l0, l1, l2, l3, m0, m1, m2, m3, ma0, ma1, mi0, mi1]) = window.rest().first_chunk::<SECTION_START_BYTES>()
         else {
             return Err(cut(window, SECTION_BYTES_MIN).into());
         };
         self.order = order_of([m0, m1, m2, m3])?;
-        let (major, minor) = (
-            self.order.number16([ma0, ma1]),
-            self.order.number16([mi0, mi1]),
-        );
+        let (major, minor) = (self.order.number16([ma0, ma1]), self.order.number16([mi0, mi1]));
         if !is_supported(major, minor) {
             return Err(Damage::SectionVersion { major, minor }.into());
         }
@@ -543,11 +480,7 @@ mod tests {
             (0x80, u64::MAX, i64::MAX),
         ];
         for (resolution, units, expected) in cases {
-            assert_eq!(
-                Scale::of(resolution).nanoseconds(units),
-                expected,
-                "if_tsresol {resolution:#x}"
-            );
+            assert_eq!(Scale::of(resolution).nanoseconds(units), expected, "if_tsresol {resolution:#x}");
         }
     }
 }

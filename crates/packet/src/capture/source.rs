@@ -49,9 +49,7 @@ impl Read for Counted {
         loop {
             match self.inner.read(buffer) {
                 Ok(count) => {
-                    self.progress
-                        .bytes
-                        .fetch_add(count as u64, Ordering::Relaxed);
+                    self.progress.bytes.fetch_add(count as u64, Ordering::Relaxed);
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -143,21 +141,14 @@ impl Read for Peeked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.from < self.to {
             let count = self.head().len().min(buffer.len());
-            buffer
-                .iter_mut()
-                .zip(self.head())
-                .for_each(|(to, from)| *to = *from);
+            buffer.iter_mut().zip(self.head()).for_each(|(to, from)| *to = *from);
             self.from += count;
             return Ok(count);
         }
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        if self.ended {
-            Ok(0)
-        } else {
-            self.inner.read(buffer)
-        }
+        if self.ended { Ok(0) } else { self.inner.read(buffer) }
     }
 }
 
@@ -202,10 +193,7 @@ fn decompressor(compression: Compression, compressed: Peeked) -> io::Result<Box<
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
             Box::new(Sips(decoder))
         }
-        Compression::Xz => Box::new(Sips(lzma_rust2::XzReader::new(
-            XzGuard::new(buffered),
-            true,
-        ))),
+        Compression::Xz => Box::new(Sips(lzma_rust2::XzReader::new(XzGuard::new(buffered), true))),
         Compression::Lz4 => Box::new(Lz4Frames::new(buffered)),
     })
 }

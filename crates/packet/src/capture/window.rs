@@ -72,11 +72,7 @@ impl Window {
     /// The source's failure, once the bytes before it do not suffice.
     #[inline(always)]
     pub(super) fn fill(&mut self, len: usize) -> io::Result<bool> {
-        if self.end - self.start >= len {
-            Ok(true)
-        } else {
-            self.refill(len)
-        }
+        if self.end - self.start >= len { Ok(true) } else { self.refill(len) }
     }
 
     /// Marks `len` bytes as consumed and says where they begin in the buffer.
@@ -94,9 +90,7 @@ impl Window {
             if !self.fill(1)? {
                 return Ok(false);
             }
-            let here = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(self.end - self.start);
+            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.end - self.start);
             self.consume(here);
             left -= here as u64;
         }
@@ -128,18 +122,14 @@ impl Window {
     }
 
     fn hash_consumed(&mut self) {
-        self.hasher
-            .write(self.bytes.get(self.hashed..self.start).unwrap_or_default());
+        self.hasher.write(self.bytes.get(self.hashed..self.start).unwrap_or_default());
         self.hashed = self.start;
     }
 
     #[cold]
     #[inline(never)]
     fn refill(&mut self, len: usize) -> io::Result<bool> {
-        debug_assert!(
-            len <= WINDOW_BYTES,
-            "nothing longer than the window is kept in memory"
-        );
+        debug_assert!(len <= WINDOW_BYTES, "nothing longer than the window is kept in memory");
         self.hash_consumed();
         self.bytes.copy_within(self.start..self.end, 0);
         self.base += self.start as u64;

@@ -66,9 +66,7 @@ impl<R: Read> XzGuard<R> {
     fn watch(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.skip > 0 {
-                let here = usize::try_from(self.skip)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
+                let here = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
                 self.skip -= here as u64;
                 bytes = bytes.get(here..).unwrap_or_default();
                 continue;
@@ -90,10 +88,7 @@ impl<R: Read> XzGuard<R> {
         match self.place {
             Place::StreamHeader => {
                 let flags = self.held.get(7).copied().unwrap_or(0);
-                self.check_bytes = CHECK_BYTES
-                    .get(usize::from(flags & 0x0f))
-                    .copied()
-                    .unwrap_or(0);
+                self.check_bytes = CHECK_BYTES.get(usize::from(flags & 0x0f)).copied().unwrap_or(0);
                 self.blocks = 0;
                 self.go(Place::BlockSize, 1);
             }
@@ -113,9 +108,7 @@ impl<R: Read> XzGuard<R> {
             }
             Place::ChunkControl => self.chunk(byte)?,
             Place::ChunkStored => self.pass_chunk(3, 0),
-            Place::ChunkPacked { with_properties } => {
-                self.pass_chunk(5, u64::from(with_properties))
-            }
+            Place::ChunkPacked { with_properties } => self.pass_chunk(5, u64::from(with_properties)),
             Place::IndexCount => self.index_count(byte)?,
             Place::IndexEntries { left } => self.index_entry(byte, left),
             Place::BetweenStreams if byte == 0 => self.go(Place::BetweenStreams, 1),
@@ -156,10 +149,7 @@ impl<R: Read> XzGuard<R> {
 
     /// The chunk's length less one stands in the last two bytes held.
     fn pass_chunk(&mut self, header_bytes: u64, extra_bytes: u64) {
-        let len = self
-            .held
-            .last_chunk::<2>()
-            .map_or(0, |len| u64::from(u16::from_be_bytes(*len)));
+        let len = self.held.last_chunk::<2>().map_or(0, |len| u64::from(u16::from_be_bytes(*len)));
         self.skip = len + 1 + extra_bytes;
         self.part_bytes += header_bytes + self.skip;
         self.go(Place::ChunkControl, 1);
@@ -175,9 +165,7 @@ impl<R: Read> XzGuard<R> {
         }
         let count = number(&mut self.held.iter().copied()).unwrap_or(u64::MAX);
         if count != self.blocks || count > XZ_BLOCKS_MAX {
-            return Err(invalid(
-                "the xz index does not have as many entries as there were blocks",
-            ));
+            return Err(invalid("the xz index does not have as many entries as there were blocks"));
         }
         self.part_bytes += self.held.len() as u64;
         if count == 0 {
@@ -234,10 +222,7 @@ fn check_dictionary(header: &[u8]) -> io::Result<()> {
         let properties = number(&mut bytes).ok_or_else(broken)?;
         for at in 0..properties {
             let property = bytes.next().ok_or_else(broken)?;
-            if filter == FILTER_LZMA2
-                && at == 0
-                && dictionary_bytes(property) > XZ_DICTIONARY_BYTES_MAX
-            {
+            if filter == FILTER_LZMA2 && at == 0 && dictionary_bytes(property) > XZ_DICTIONARY_BYTES_MAX {
                 return Err(invalid(&format!(
                     "the xz block needs a dictionary of {} bytes, more than {XZ_DICTIONARY_BYTES_MAX}; \
                      hint: decompress it by hand",
@@ -286,22 +271,11 @@ mod tests {
     #[test]
     fn dictionary_sizes_of_the_format() {
         // Section 5.3.1 of the format: 0 is 4 KiB, 1 is 6 KiB, 30 is 128 MiB, 40 is 4 GiB less one byte.
-        for (property, expected) in [
-            (0, 4096),
-            (1, 6144),
-            (30, 1 << 27),
-            (31, 3 << 26),
-            (40, 0xffff_ffff),
-        ] {
+        for (property, expected) in [(0, 4096), (1, 6144), (30, 1 << 27), (31, 3 << 26), (40, 0xffff_ffff)] {
             assert_eq!(dictionary_bytes(property), expected, "{property}");
         }
         let header = |property| [2, 0, 0x21, 1, property, 0, 0, 0, 0, 0, 0, 0];
         assert!(check_dictionary(&header(30)).is_ok());
-        assert!(
-            check_dictionary(&header(31))
-                .unwrap_err()
-                .to_string()
-                .contains("201326592")
-        );
+        assert!(check_dictionary(&header(31)).unwrap_err().to_string().contains("201326592"));
     }
 }

@@ -17,17 +17,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], out: &mut Decoded<'a>) -> Result<(), Rea
     let Some((header, captured)) = bytes.split_first_chunk::<40>() else {
         return Err(Reason::Ipv6Cut);
     };
-    let [
-        version,
-        _,
-        _,
-        _,
-        length0,
-        length1,
-        next,
-        hops,
-        addresses @ ..,
-    ] = header;
+    let [version, _, _, _, length0, length1, next, hops, addresses @ ..] = header;
     if version >> 4 != 6 {
         return Err(Reason::Ipv6BadVersion);
     }
@@ -97,27 +87,16 @@ fn extensions<'a>(mut next: u8, mut segment: Segment<'a>, out: &mut Decoded<'a>)
             | protocol::DESTINATION
             | protocol::MOBILITY
             | protocol::HOST_IDENTITY
-            | protocol::SHIM6 => segment
-                .bytes
-                .get(1)
-                .map(|units| usize::from(*units) * 8 + 8),
+            | protocol::SHIM6 => segment.bytes.get(1).map(|units| usize::from(*units) * 8 + 8),
             // The authentication header counts in 4 bytes (RFC 4302).
-            protocol::AUTHENTICATION => segment
-                .bytes
-                .get(1)
-                .map(|units| usize::from(*units) * 4 + 8),
+            protocol::AUTHENTICATION => segment.bytes.get(1).map(|units| usize::from(*units) * 4 + 8),
             protocol::FRAGMENT => Some(8),
             transport => return transport::read(transport, &segment, out),
         };
-        let Some((extension, rest)) =
-            length.and_then(|length| segment.bytes.split_at_checked(length))
-        else {
+        let Some((extension, rest)) = length.and_then(|length| segment.bytes.split_at_checked(length)) else {
             return out.remark(Reason::Ipv6ExtensionCut);
         };
-        let follows = extension
-            .first()
-            .copied()
-            .unwrap_or(protocol::NO_NEXT_HEADER);
+        let follows = extension.first().copied().unwrap_or(protocol::NO_NEXT_HEADER);
         segment.bytes = rest;
         segment.stated_len = segment.stated_len.saturating_sub(extension.len());
         if next == protocol::FRAGMENT {

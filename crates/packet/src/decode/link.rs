@@ -99,13 +99,11 @@ pub(super) fn by_ethertype(mut announced: u16, mut rest: &[u8]) -> Found<'_> {
 pub(super) fn llc(bytes: &[u8]) -> Found<'_> {
     match bytes.split_first_chunk::<8>() {
         // Organisation 0 means that an EtherType follows; 00-00-f8 is the bridge-tunnel one (802.1H).
-        Some(([0xaa, 0xaa, 3, 0, 0, 0 | 0xf8, high, low], rest)) => {
-            match u16::from_be_bytes([*high, *low]) {
-                ethertype::IPV4 => Ok(Network::Ipv4(rest)),
-                ethertype::IPV6 => Ok(Network::Ipv6(rest)),
-                _ => Err(Reason::NotIp),
-            }
-        }
+        Some(([0xaa, 0xaa, 3, 0, 0, 0 | 0xf8, high, low], rest)) => match u16::from_be_bytes([*high, *low]) {
+            ethertype::IPV4 => Ok(Network::Ipv4(rest)),
+            ethertype::IPV6 => Ok(Network::Ipv6(rest)),
+            _ => Err(Reason::NotIp),
+        },
         None if bytes.starts_with(&[0xaa, 0xaa]) => Err(Reason::LinkCut),
         Some(_) | None => Err(Reason::NotIp),
     }
@@ -203,9 +201,7 @@ fn loopback(frame: &[u8]) -> Found<'_> {
 /// Linux cooked capture, version 1: 16 bytes, the EtherType last.
 fn cooked(frame: &[u8]) -> Found<'_> {
     match frame.split_first_chunk::<16>() {
-        Some(([.., high, low], rest)) => {
-            by_cooked_protocol(u16::from_be_bytes([*high, *low]), rest)
-        }
+        Some(([.., high, low], rest)) => by_cooked_protocol(u16::from_be_bytes([*high, *low]), rest),
         None => Err(Reason::LinkCut),
     }
 }
@@ -213,9 +209,7 @@ fn cooked(frame: &[u8]) -> Found<'_> {
 /// Linux cooked capture, version 2: 20 bytes, the EtherType first.
 fn cooked_v2(frame: &[u8]) -> Found<'_> {
     match frame.split_first_chunk::<20>() {
-        Some(([high, low, ..], rest)) => {
-            by_cooked_protocol(u16::from_be_bytes([*high, *low]), rest)
-        }
+        Some(([high, low, ..], rest)) => by_cooked_protocol(u16::from_be_bytes([*high, *low]), rest),
         None => Err(Reason::LinkCut),
     }
 }

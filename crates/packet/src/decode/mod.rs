@@ -123,12 +123,7 @@ pub fn decode(link: LinkType, frame: &[u8], time_us: i64) -> Result<Decoded<'_>,
 ///
 /// As [`decode`]; `out` then holds no row.
 #[inline]
-pub fn decode_into<'a>(
-    link: LinkType,
-    frame: &'a [u8],
-    time_us: i64,
-    out: &mut Decoded<'a>,
-) -> Result<(), Reason> {
+pub fn decode_into<'a>(link: LinkType, frame: &'a [u8], time_us: i64, out: &mut Decoded<'a>) -> Result<(), Reason> {
     *out = Decoded {
         packet: Packet {
             time_us,

@@ -121,43 +121,27 @@ impl Reason {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Reason::NotIp => {
-                "the frame carries something other than IP (ARP, LLDP, PPPoE discovery, encrypted 802.11)"
-            }
+            Reason::NotIp => "the frame carries something other than IP (ARP, LLDP, PPPoE discovery, encrypted 802.11)",
             Reason::UnsupportedLink => "the capture's link type is not one that is read",
             Reason::LinkCut => "the frame ends inside its link-layer header",
             Reason::LinkTooDeep => "the frame has more than 4 VLAN tags or 16 MPLS labels",
             Reason::Ipv4Cut => "the frame ends inside the IPv4 header",
-            Reason::Ipv4BadVersion => {
-                "the link layer announces IPv4, the header states another version"
-            }
+            Reason::Ipv4BadVersion => "the link layer announces IPv4, the header states another version",
             Reason::Ipv4BadHeaderLength => "the IPv4 header states a header length under 20 bytes",
             Reason::Ipv6Cut => "the frame ends inside the IPv6 header",
-            Reason::Ipv6BadVersion => {
-                "the link layer announces IPv6, the header states another version"
-            }
-            Reason::Ipv4BadTotalLength => {
-                "the IPv4 total length is under the header length; read as far as the frame goes"
-            }
-            Reason::Ipv6ExtensionCut => {
-                "the packet ends inside an IPv6 extension header; no transport header read"
-            }
-            Reason::Ipv6TooManyExtensions => {
-                "the packet has more than 16 IPv6 extension headers; no transport header read"
-            }
+            Reason::Ipv6BadVersion => "the link layer announces IPv6, the header states another version",
+            Reason::Ipv4BadTotalLength => "the IPv4 total length is under the header length; read as far as the frame goes",
+            Reason::Ipv6ExtensionCut => "the packet ends inside an IPv6 extension header; no transport header read",
+            Reason::Ipv6TooManyExtensions => "the packet has more than 16 IPv6 extension headers; no transport header read",
             Reason::Ipv6Jumbo => "an IPv6 jumbogram: the length stands in a hop-by-hop option",
             Reason::TcpCut => "the packet ends inside the TCP header; read as far as it goes",
-            Reason::TcpBadOffset => {
-                "the TCP header length is under 20 bytes or more than the packet holds"
-            }
+            Reason::TcpBadOffset => "the TCP header length is under 20 bytes or more than the packet holds",
             Reason::UdpCut => "the packet ends inside the UDP header; read as far as it goes",
             Reason::UdpBadLength => "the UDP length is under 8 bytes or more than the packet holds",
             Reason::IcmpCut => "the packet ends before ICMP type and code",
             Reason::IcmpBadQuote => "an ICMP error without a readable quoted IP header; no victim",
             Reason::TunnelGre => "a GRE tunnel packet; counted by its outer header, not entered",
-            Reason::TunnelIpInIp => {
-                "IPv4 or IPv6 inside IP; counted by its outer header, not entered"
-            }
+            Reason::TunnelIpInIp => "IPv4 or IPv6 inside IP; counted by its outer header, not entered",
         }
     }
 }
@@ -171,8 +155,7 @@ mod tests {
         for (position, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(reason.index(), position, "{reason:?}");
         }
-        let names: std::collections::BTreeSet<_> =
-            Reason::ALL.iter().map(|reason| reason.name()).collect();
+        let names: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
         assert_eq!(names.len(), Reason::COUNT);
         assert!(Reason::Ipv6BadVersion.loses_packet());
         assert!(!Reason::Ipv4BadTotalLength.loses_packet());

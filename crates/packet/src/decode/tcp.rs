@@ -11,24 +11,7 @@ pub(super) fn read<'a>(segment: &Segment<'a>, out: &mut Decoded<'a>) {
         ports_of_cut(segment, out);
         return out.remark(Reason::TcpCut);
     };
-    let [
-        s0,
-        s1,
-        d0,
-        d1,
-        q0,
-        q1,
-        q2,
-        q3,
-        _,
-        _,
-        _,
-        _,
-        offset,
-        flags,
-        w0,
-        w1,
-    ] = *header;
+    let [s0, s1, d0, d1, q0, q1, q2, q3, _, _, _, _, offset, flags, w0, w1] = *header;
     let packet = &mut out.packet;
     packet.src_port = u16::from_be_bytes([s0, s1]);
     packet.dst_port = u16::from_be_bytes([d0, d1]);
@@ -42,10 +25,7 @@ pub(super) fn read<'a>(segment: &Segment<'a>, out: &mut Decoded<'a>) {
     if header_len < 20 {
         return out.remark(Reason::TcpBadOffset);
     }
-    match (
-        segment.bytes.get(20..header_len),
-        segment.bytes.get(header_len..),
-    ) {
+    match (segment.bytes.get(20..header_len), segment.bytes.get(header_len..)) {
         (Some(options), Some(payload)) => {
             out.options = options;
             out.payload = payload;
@@ -53,11 +33,7 @@ pub(super) fn read<'a>(segment: &Segment<'a>, out: &mut Decoded<'a>) {
         (None, _) | (_, None) => {
             out.options = segment.bytes.get(20..).unwrap_or(&[]);
             let at_fault = segment.is_short_of(header_len);
-            out.remark(if at_fault {
-                Reason::TcpBadOffset
-            } else {
-                Reason::TcpCut
-            });
+            out.remark(if at_fault { Reason::TcpBadOffset } else { Reason::TcpCut });
         }
     }
 }

@@ -29,10 +29,7 @@ fn is_padded(header: &[u8]) -> bool {
     let mut first = None;
     let mut at = 4_usize;
     for word in words.by_ref() {
-        let word = word
-            .iter()
-            .rev()
-            .fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+        let word = word.iter().rev().fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
         first.get_or_insert(word);
         at += 4;
         if word & ANOTHER_WORD == 0 {
@@ -70,10 +67,7 @@ fn data(frame: &[u8], padded: bool) -> Result<Network<'_>, Reason> {
         // Quality-of-service control, and high-throughput control when the order bit is set with it.
         length += if flags & 0x80 != 0 { 6 } else { 2 };
         // Several frames in one (A-MSDU) are not taken apart.
-        if frame
-            .get(quality_at)
-            .is_some_and(|quality| quality & 0x80 != 0)
-        {
+        if frame.get(quality_at).is_some_and(|quality| quality & 0x80 != 0) {
             return Err(Reason::NotIp);
         }
     }

@@ -9,9 +9,7 @@ impl Checksum {
     pub(super) fn add(self, bytes: &[u8]) -> Checksum {
         // Packets are under 64 KiB: the 64-bit sum of 32-bit words cannot overflow.
         let (words, rest) = bytes.as_chunks::<4>();
-        let sum = words.iter().fold(self.0, |sum, word| {
-            sum + u64::from(u32::from_be_bytes(*word))
-        });
+        let sum = words.iter().fold(self.0, |sum, word| sum + u64::from(u32::from_be_bytes(*word)));
         let last = match *rest {
             [a] => [a, 0, 0, 0],
             [a, b] => [a, b, 0, 0],
@@ -43,11 +41,7 @@ mod tests {
     #[test]
     fn sums() {
         let check = |bytes: &[u8], expected: u16| {
-            assert_eq!(
-                Checksum::default().add(bytes).finish(),
-                expected,
-                "{bytes:02x?}"
-            );
+            assert_eq!(Checksum::default().add(bytes).finish(), expected, "{bytes:02x?}");
         };
         check(&[], 0xffff);
         check(&[0xff, 0xff], 0);

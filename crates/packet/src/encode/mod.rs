@@ -178,9 +178,7 @@ pub enum EncodeError {
         len_bytes: usize,
     },
     /// More than the 16-bit length of the IP header can express.
-    #[error(
-        "encode an IP packet: {len_bytes} bytes above the IP header do not fit its 16-bit length"
-    )]
+    #[error("encode an IP packet: {len_bytes} bytes above the IP header do not fit its 16-bit length")]
     PacketTooLong {
         /// Length of everything above the IP header.
         len_bytes: usize,
@@ -197,12 +195,7 @@ const ETHERNET_V6: [u8; 14] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xdd];
 /// # Errors
 ///
 /// [`EncodeError`] when a length does not fit its field; `out` is then empty.
-pub fn encode(
-    framing: Framing,
-    header: &IpHeader,
-    transport: &Transport<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+pub fn encode(framing: Framing, header: &IpHeader, transport: &Transport<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     out.clear();
     let length = segment_len(transport)?;
     let is_ipv6 = matches!(header.addresses, Addresses::V6 { .. });
@@ -223,9 +216,7 @@ pub fn encode(
                 out.extend_from_slice(&ETHERNET_V4);
             }
             ipv4(header, (src, dst), proto, total, out);
-            Checksum::default()
-                .add(&src.to_be_bytes())
-                .add(&dst.to_be_bytes())
+            Checksum::default().add(&src.to_be_bytes()).add(&dst.to_be_bytes())
         }
         Addresses::V6 { src, dst } => {
             if framing == Framing::Ethernet {
@@ -244,11 +235,7 @@ pub fn encode(
         Transport::Tcp(tcp) => write_tcp(tcp, pseudo, out),
         Transport::Udp(udp) => write_udp(udp, length, pseudo, out),
         // Only ICMPv6 sums the addresses too.
-        Transport::Icmp(icmp) => write_icmp(
-            icmp,
-            if is_ipv6 { pseudo } else { Checksum::default() },
-            out,
-        ),
+        Transport::Icmp(icmp) => write_icmp(icmp, if is_ipv6 { pseudo } else { Checksum::default() }, out),
         Transport::Other { bytes, .. } => out.extend_from_slice(bytes),
     }
     Ok(())
@@ -272,14 +259,8 @@ fn segment_len(transport: &Transport<'_>) -> Result<u16, EncodeError> {
 
 fn ipv4(header: &IpHeader, (src, dst): (u32, u32), proto: u8, total: u16, out: &mut Vec<u8>) {
     let (s, d) = (src.to_be_bytes(), dst.to_be_bytes());
-    let (total, id, part) = (
-        total.to_be_bytes(),
-        header.id.to_be_bytes(),
-        header.part.to_be_bytes(),
-    );
-    let start = [
-        0x45, 0, total[0], total[1], id[0], id[1], part[0], part[1], header.ttl, proto,
-    ];
+    let (total, id, part) = (total.to_be_bytes(), header.id.to_be_bytes(), header.part.to_be_bytes());
+    let start = [0x45, 0, total[0], total[1], id[0], id[1], part[0], part[1], header.ttl, proto];
     let sum = Checksum::default().add(&start).add(&s).add(&d).finish();
     out.extend_from_slice(&start);
     out.extend_from_slice(&sum.to_be_bytes());
@@ -310,11 +291,7 @@ fn write_tcp(tcp: &Tcp<'_>, pseudo: Checksum, out: &mut Vec<u8>) {
 }
 
 fn write_udp(udp: &Udp<'_>, length: u16, pseudo: Checksum, out: &mut Vec<u8>) {
-    let fields = [
-        udp.src_port.to_be_bytes(),
-        udp.dst_port.to_be_bytes(),
-        length.to_be_bytes(),
-    ];
+    let fields = [udp.src_port.to_be_bytes(), udp.dst_port.to_be_bytes(), length.to_be_bytes()];
     let sum = match pseudo.add(fields.as_flattened()).add(udp.payload).finish() {
         // 0 stands for "no checksum", so a sum of 0 is sent as its other form (RFC 768).
         0 => 0xffff,
@@ -326,11 +303,7 @@ fn write_udp(udp: &Udp<'_>, length: u16, pseudo: Checksum, out: &mut Vec<u8>) {
 }
 
 fn write_icmp(icmp: &Icmp<'_>, start: Checksum, out: &mut Vec<u8>) {
-    let sum = start
-        .add(&[icmp.kind, icmp.code])
-        .add(&icmp.rest)
-        .add(icmp.body)
-        .finish();
+    let sum = start.add(&[icmp.kind, icmp.code]).add(&icmp.rest).add(icmp.body).finish();
     out.extend_from_slice(&[icmp.kind, icmp.code]);
     out.extend_from_slice(&sum.to_be_bytes());
     out.extend_from_slice(&icmp.rest);

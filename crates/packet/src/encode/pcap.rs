@@ -47,21 +47,14 @@ impl<W: Write> PcapWriter<W> {
     ///
     /// As [`PcapWriter::write`].
     pub fn write_cut(&mut self, time_us: i64, frame: &[u8], wire_len: usize) -> io::Result<()> {
-        let refuse =
-            |what: &'static str| move |_| io::Error::new(io::ErrorKind::InvalidInput, what);
+        let refuse = |what: &'static str| move |_| io::Error::new(io::ErrorKind::InvalidInput, what);
         let seconds = u32::try_from(time_us.div_euclid(1_000_000));
-        let seconds = seconds.map_err(refuse(
-            "write a pcap frame: its time does not fit 32-bit seconds",
-        ))?;
+        let seconds = seconds.map_err(refuse("write a pcap frame: its time does not fit 32-bit seconds"))?;
         let micros = u32::try_from(time_us.rem_euclid(1_000_000)).unwrap_or(0);
-        let captured =
-            u32::try_from(frame.len()).map_err(refuse("write a pcap frame: it is too long"))?;
+        let captured = u32::try_from(frame.len()).map_err(refuse("write a pcap frame: it is too long"))?;
         let wire = u32::try_from(wire_len).map_err(refuse("write a pcap frame: it is too long"))?;
         if captured > SNAPLEN_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "write a pcap frame: it is too long",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "write a pcap frame: it is too long"));
         }
         let fields = [seconds, micros, captured, wire].map(u32::to_le_bytes);
         self.out.write_all(fields.as_flattened())?;
@@ -90,13 +83,8 @@ mod tests {
         writer.write_cut(0, &[0x60], 40).unwrap();
         let bytes = writer.finish().unwrap();
         let expected = [
-            &[
-                0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0,
-                0,
-            ][..],
-            &[
-                0x00, 0xf1, 0x53, 0x65, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0x45, 0x00,
-            ],
+            &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0][..],
+            &[0x00, 0xf1, 0x53, 0x65, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0x45, 0x00],
             &[0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 40, 0, 0, 0, 0x60],
         ];
         assert_eq!(bytes, expected.concat());
@@ -108,12 +96,7 @@ mod tests {
         let long = vec![0_u8; 262_145];
         for (time_us, frame) in [(-1, &[][..]), (4_294_967_296_000_000, &[]), (0, &long)] {
             let error = writer.write(time_us, frame).unwrap_err();
-            assert_eq!(
-                error.kind(),
-                io::ErrorKind::InvalidInput,
-                "{time_us} {}",
-                frame.len()
-            );
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{time_us} {}", frame.len());
         }
         assert_eq!(writer.finish().unwrap().len(), 24);
     }

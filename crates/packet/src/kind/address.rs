@@ -66,9 +66,7 @@ pub(super) fn is_absurd(packet: &Packet) -> bool {
 
 #[inline(never)]
 fn in_parts(address: u32) -> bool {
-    PARTS
-        .iter()
-        .any(|(network, len)| (address ^ network) >> (32 - len) == 0)
+    PARTS.iter().any(|(network, len)| (address ^ network) >> (32 - len) == 0)
 }
 
 /// The same for IPv6, by the IANA IPv6 Special-Purpose Address Registry.

@@ -16,9 +16,7 @@ fn is_local_service(src_port: u16, dst_port: u16, payload: &[u8]) -> bool {
         67 | 68 => matches!(src_port, 67 | 68),
         546 | 547 => matches!(src_port, 546 | 547),
         // NetBIOS name queries, registrations and refreshes; node status questions are probes.
-        137 => {
-            DnsHead::read(payload).is_some_and(|head| !head.is_response() && !asks_status(payload))
-        }
+        137 => DnsHead::read(payload).is_some_and(|head| !head.is_response() && !asks_status(payload)),
         138 => src_port == 138,
         // SNMP traps go to a manager; nobody's manager is here.
         162 => payload.first() == Some(&0x30),
@@ -46,11 +44,7 @@ fn is_syslog(payload: &[u8]) -> bool {
     let Some(rest) = payload.strip_prefix(b"<") else {
         return false;
     };
-    let digits = rest
-        .iter()
-        .take(4)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
     (1..=3).contains(&digits) && rest.get(digits) == Some(&b'>')
 }
 
@@ -61,14 +55,9 @@ fn is_peer_to_peer(payload: &[u8]) -> bool {
 /// BitTorrent's distributed table (BEP 5): a bencoded dictionary whose first key is the arguments,
 /// the response, an error or the sender's address (BEP 42).
 fn is_dht(payload: &[u8]) -> bool {
-    [
-        b"d1:ad2:id20:".as_slice(),
-        b"d1:rd2:id20:",
-        b"d1:eli2",
-        b"d2:ip6:",
-    ]
-    .iter()
-    .any(|start| payload.starts_with(start))
+    [b"d1:ad2:id20:".as_slice(), b"d1:rd2:id20:", b"d1:eli2", b"d2:ip6:"]
+        .iter()
+        .any(|start| payload.starts_with(start))
 }
 
 /// BEP 15: the magic identifier and action 0.

@@ -58,9 +58,7 @@ fn is_reply_anywhere(payload: &[u8]) -> bool {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', ..] => true,
         // Game servers: Source information, challenge, players, rules; Quake III.
         [0xff, 0xff, 0xff, 0xff, b'I' | b'A' | b'D' | b'E', ..] => true,
-        [0xff, 0xff, 0xff, 0xff, rest @ ..] => {
-            rest.starts_with(b"statusResponse") || rest.starts_with(b"infoResponse")
-        }
+        [0xff, 0xff, 0xff, 0xff, rest @ ..] => rest.starts_with(b"statusResponse") || rest.starts_with(b"infoResponse"),
         // DTLS handshake: server hello or hello verify request.
         [22, 0xfe, 0xff | 0xfd, 0, 0, ..] => matches!(payload.get(13), Some(2 | 3)),
         _ => is_dns_response(payload),
@@ -70,9 +68,7 @@ fn is_reply_anywhere(payload: &[u8]) -> bool {
 /// corsaro's test, for answers from resolvers behind other ports: response with recursion asked for and
 /// available, fewer than ten of everything.
 fn is_dns_response(payload: &[u8]) -> bool {
-    DnsHead::read(payload).is_some_and(|head| {
-        head.flags & 0xfff0 == 0x8180 && head.counts.iter().all(|count| *count < 10)
-    })
+    DnsHead::read(payload).is_some_and(|head| head.flags & 0xfff0 == 0x8180 && head.counts.iter().all(|count| *count < 10))
 }
 
 /// Mode 4 (server), or modes 6 and 7 with their response bits.
@@ -92,14 +88,12 @@ fn is_ntp_reply(payload: &[u8]) -> bool {
 fn is_snmp_reply(payload: &[u8]) -> bool {
     let after_version = ber(payload, 0x30).and_then(|(inner, _)| ber(inner, 2));
     match after_version {
-        Some(([3], rest)) => ber(rest, 0x30)
-            .and_then(|(_, rest)| ber(rest, 4))
-            .is_some_and(|(_, rest)| {
-                ber(rest, 0x30)
-                    .and_then(|(inner, _)| ber(inner, 4))
-                    .and_then(|(_, rest)| ber(rest, 4))
-                    .is_some_and(|(_, pdu)| matches!(pdu.first(), Some(0xa2 | 0xa8)))
-            }),
+        Some(([3], rest)) => ber(rest, 0x30).and_then(|(_, rest)| ber(rest, 4)).is_some_and(|(_, rest)| {
+            ber(rest, 0x30)
+                .and_then(|(inner, _)| ber(inner, 4))
+                .and_then(|(_, rest)| ber(rest, 4))
+                .is_some_and(|(_, pdu)| matches!(pdu.first(), Some(0xa2 | 0xa8)))
+        }),
         Some((_, rest)) => ber(rest, 4).is_some_and(|(_, pdu)| pdu.first() == Some(&0xa2)),
         None => false,
     }
@@ -116,9 +110,7 @@ fn is_ldap_reply(payload: &[u8]) -> bool {
 fn is_quic(payload: &[u8]) -> bool {
     let version = be32(payload, 1);
     matches!(payload, [0x80..=0xff, ..])
-        && version.is_some_and(|version| {
-            version <= 1 || version == 0x6b33_43cf || version >> 16 == 0xff00
-        })
+        && version.is_some_and(|version| version <= 1 || version == 0x6b33_43cf || version >> 16 == 0xff00)
         && payload.get(5).is_some_and(|len| *len <= 20)
 }
 

@@ -41,19 +41,16 @@ const ZMAP_WINDOWS: [u8; 8] = [1, 3, 3, 8, 1, 1, 4, 2];
 /// The built-in entries, ordered by number.
 #[allow(clippy::too_many_lines, reason = "a table")]
 pub(super) fn entries() -> Vec<Entry> {
-    let entry =
-        |number, name: &str, chance_log2, min_packets, rule: &str, pair: &str, source: &str| {
-            Entry {
-                number,
-                name: name.to_owned(),
-                rule: rule.to_owned(),
-                pair: pair.to_owned(),
-                chance_log2,
-                source: source.to_owned(),
-                min_packets,
-                confirmed: true,
-            }
-        };
+    let entry = |number, name: &str, chance_log2, min_packets, rule: &str, pair: &str, source: &str| Entry {
+        number,
+        name: name.to_owned(),
+        rule: rule.to_owned(),
+        pair: pair.to_owned(),
+        chance_log2,
+        source: source.to_owned(),
+        min_packets,
+        confirmed: true,
+    };
     vec![
         entry(
             MIRAI,
@@ -211,10 +208,7 @@ const fn started_at(start: u8, ttl: u8) -> bool {
 }
 
 fn is_nmap_shape(packet: &Packet, options: &[u8]) -> bool {
-    is_syn_alone(packet)
-        && options == MSS_1460
-        && packet.ip_len == 44
-        && (1..=NMAP_TTL_MAX).contains(&packet.ttl)
+    is_syn_alone(packet) && options == MSS_1460 && packet.ip_len == 44 && (1..=NMAP_TTL_MAX).contains(&packet.ttl)
 }
 
 fn is_zmap_shape(packet: &Packet, options: &[u8]) -> bool {

@@ -171,25 +171,12 @@ impl Evidence {
 
     /// Compares a SYN with the first and books `on_pass` or `on_miss` misses; whether it passed.
     #[inline(always)]
-    fn compare(
-        &mut self,
-        test: usize,
-        syn: FirstSyn,
-        wide: bool,
-        on_pass: u16,
-        on_miss: u32,
-    ) -> bool {
+    fn compare(&mut self, test: usize, syn: FirstSyn, wide: bool, on_pass: u16, on_miss: u32) -> bool {
         let differs = self.first.seq ^ syn.seq;
         let ports = self.first.ports ^ syn.ports;
         let (passed, distinct) = match test {
-            0 => (
-                differs >> 16 == differs & 0xffff && differs & 0xff00_ff00 == 0,
-                differs != 0,
-            ),
-            1 => (
-                !wide && differs ^ self.first.dst ^ syn.dst == ports,
-                differs != 0 && ports != 0,
-            ),
+            0 => (differs >> 16 == differs & 0xffff && differs & 0xff00_ff00 == 0, differs != 0),
+            1 => (!wide && differs ^ self.first.dst ^ syn.dst == ports, differs != 0 && ports != 0),
             _ => {
                 let dst = (self.first.dst ^ syn.dst).swap_bytes();
                 (!wide && differs ^ dst == ports, differs != 0 && ports != 0)

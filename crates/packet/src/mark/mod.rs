@@ -9,9 +9,7 @@ mod evidence;
 mod parse;
 mod rules;
 
-pub use built_in::{
-    MASSCAN_ID, MASSCAN_NEW, MASSCAN_OLD, MIRAI, NMAP, UNICORNSCAN, ZMAP_ID, ZMAP_NEW, ZMAP_OR_XMAP,
-};
+pub use built_in::{MASSCAN_ID, MASSCAN_NEW, MASSCAN_OLD, MIRAI, NMAP, UNICORNSCAN, ZMAP_ID, ZMAP_NEW, ZMAP_OR_XMAP};
 pub use evidence::Evidence;
 pub use parse::RuleError;
 
@@ -101,11 +99,7 @@ impl MarkTable {
             };
         }
         let narrow = !packet.present.has(Present::WIDE) && packet.present.has(Present::PORTS);
-        let strong = if narrow {
-            built_in::strong(packet, options)
-        } else {
-            0
-        };
+        let strong = if narrow { built_in::strong(packet, options) } else { 0 };
         if strong != 0 {
             return strong;
         }
@@ -136,9 +130,7 @@ impl MarkTable {
     #[must_use]
     pub fn entry(&self, mark: u8) -> Option<&Entry> {
         let at = if mark < FIRST_RULE {
-            usize::from(mark)
-                .checked_sub(1)
-                .filter(|at| *at < self.built_in)?
+            usize::from(mark).checked_sub(1).filter(|at| *at < self.built_in)?
         } else {
             self.built_in + usize::from(mark - FIRST_RULE)
         };
@@ -158,9 +150,7 @@ impl MarkTable {
 
     /// Which packets of a source a mark can be on: what its share is measured against.
     fn scope(&self, mark: u8) -> Scope {
-        let rule = mark
-            .checked_sub(FIRST_RULE)
-            .and_then(|at| self.rules.get(usize::from(at)));
+        let rule = mark.checked_sub(FIRST_RULE).and_then(|at| self.rules.get(usize::from(at)));
         rule.map_or(Scope::Syns, |rule| rule.scope())
     }
 }

@@ -62,9 +62,7 @@ pub enum RuleError {
         source: Box<toml::de::Error>,
     },
     /// Something beside `[[rule]]` at the top of the file.
-    #[error(
-        "cannot read the rule file: unknown key `{key}`; hint: a rule file holds [[rule]] tables and nothing else"
-    )]
+    #[error("cannot read the rule file: unknown key `{key}`; hint: a rule file holds [[rule]] tables and nothing else")]
     UnknownTable {
         /// The key.
         key: String,
@@ -123,9 +121,7 @@ pub(super) fn parse(text: &str, taken: &[Entry]) -> Result<Vec<(Rule, Entry)>, R
             max_bytes: FILE_BYTES_MAX,
         });
     }
-    let file: Table = text.parse().map_err(|error| RuleError::Syntax {
-        source: Box::new(error),
-    })?;
+    let file: Table = text.parse().map_err(|error| RuleError::Syntax { source: Box::new(error) })?;
     if let Some(key) = file.keys().find(|key| *key != "rule") {
         return Err(RuleError::UnknownTable { key: key.clone() });
     }
@@ -133,9 +129,7 @@ pub(super) fn parse(text: &str, taken: &[Entry]) -> Result<Vec<(Rule, Entry)>, R
         None => return Ok(Vec::new()),
         Some(Value::Array(tables)) => tables,
         Some(_) => {
-            return Err(RuleError::UnknownTable {
-                key: "rule".to_owned(),
-            });
+            return Err(RuleError::UnknownTable { key: "rule".to_owned() });
         }
     };
     if tables.len() > RULES_MAX {
@@ -147,9 +141,7 @@ pub(super) fn parse(text: &str, taken: &[Entry]) -> Result<Vec<(Rule, Entry)>, R
     let mut parsed: Vec<(Rule, Entry)> = Vec::with_capacity(tables.len());
     for (at, value) in tables.iter().enumerate() {
         let Value::Table(table) = value else {
-            return Err(RuleError::UnknownTable {
-                key: "rule".to_owned(),
-            });
+            return Err(RuleError::UnknownTable { key: "rule".to_owned() });
         };
         let (rule, entry) = Reader::new(at, table).rule()?;
         if taken
@@ -230,25 +222,16 @@ impl<'a> Reader<'a> {
 
     /// Works out which fields the packet must have, and refuses rules that contradict themselves.
     fn check_conditions(&self, rule: &mut Rule) -> Result<(), RuleError> {
-        let tcp = rule.flags_set != 0
-            || rule.flags_unset != 0
-            || !rule.window.is_empty()
-            || rule.sequence.is_some()
-            || rule.options.is_some();
+        let tcp =
+            rule.flags_set != 0 || rule.flags_unset != 0 || !rule.window.is_empty() || rule.sequence.is_some() || rule.options.is_some();
         if tcp && rule.protocol.is_some_and(|protocol| protocol != 6) {
-            return Err(self.wrong(
-                "protocol",
-                "is not tcp, but flags, window, seq or options are asked for",
-            ));
+            return Err(self.wrong("protocol", "is not tcp, but flags, window, seq or options are asked for"));
         }
         if rule.flags_set & rule.flags_unset != 0 {
             return Err(self.wrong("flags_unset", "names a flag that flags_set names too"));
         }
         if rule.options.is_some() && rule.flags_set & flag::SYN == 0 {
-            return Err(self.wrong(
-                "options",
-                "needs flags_set = [\"SYN\"]; only options of SYNs are kept",
-            ));
+            return Err(self.wrong("options", "needs flags_set = [\"SYN\"]; only options of SYNs are kept"));
         }
         let ports = !(rule.dst_port.is_empty() && rule.src_port.is_empty());
         let rest = [
@@ -259,9 +242,7 @@ impl<'a> Reader<'a> {
             rule.contains.is_empty(),
         ];
         if !tcp && !ports && rest.iter().all(|empty| *empty) {
-            return Err(RuleError::NoCondition {
-                rule: self.rule.clone(),
-            });
+            return Err(RuleError::NoCondition { rule: self.rule.clone() });
         }
         for (needed, present) in [
             (tcp, Present::TCP),
@@ -276,9 +257,7 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&self) -> Result<String, RuleError> {
-        let name = self
-            .text("name", NAME_BYTES_MAX)?
-            .ok_or_else(|| self.missing("name"))?;
+        let name = self.text("name", NAME_BYTES_MAX)?.ok_or_else(|| self.missing("name"))?;
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || !name.bytes().all(plain) {
             return Err(self.wrong("name", "must be made of a-z, 0-9 and -"));
@@ -291,10 +270,7 @@ impl<'a> Reader<'a> {
             None => MIN_PACKETS_DEFAULT,
             Some(Value::Integer(wanted)) if (1..=MIN_PACKETS_MAX).contains(wanted) => *wanted,
             Some(_) => {
-                return Err(self.wrong(
-                    "min_packets",
-                    format!("must be a number from 1 to {MIN_PACKETS_MAX}"),
-                ));
+                return Err(self.wrong("min_packets", format!("must be a number from 1 to {MIN_PACKETS_MAX}")));
             }
         };
         u32::try_from(wanted).map_err(|_| self.wrong("min_packets", "is out of range"))
@@ -336,9 +312,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| self.wrong(key, why))?;
         names.iter().try_fold(0, |mask, name| {
             let known = FLAGS.iter().find(|(known, _)| name.as_str() == Some(known));
-            known
-                .map(|(_, bit)| mask | bit)
-                .ok_or_else(|| self.wrong(key, why))
+            known.map(|(_, bit)| mask | bit).ok_or_else(|| self.wrong(key, why))
         })
     }
 
@@ -346,14 +320,9 @@ impl<'a> Reader<'a> {
         let Some(value) = self.table.get(key) else {
             return Ok(Ranges::new());
         };
-        let items = value
-            .as_array()
-            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         if items.is_empty() || items.len() > RANGES_MAX {
-            return Err(self.wrong(
-                key,
-                format!("must hold 1 to {RANGES_MAX} numbers or ranges"),
-            ));
+            return Err(self.wrong(key, format!("must hold 1 to {RANGES_MAX} numbers or ranges")));
         }
         items
             .iter()
@@ -362,10 +331,7 @@ impl<'a> Reader<'a> {
                 range.ok_or_else(|| {
                     self.wrong(
                         key,
-                        format!(
-                            "must be numbers from 0 to {max} or ranges like \"20-30\", not {}",
-                            show(item)
-                        ),
+                        format!("must be numbers from 0 to {max} or ranges like \"20-30\", not {}", show(item)),
                     )
                 })
             })
@@ -392,18 +358,10 @@ impl<'a> Reader<'a> {
             return Ok(self.bytes("payload_text")?.unwrap_or_default());
         };
         if self.table.contains_key("payload_text") {
-            return Err(self.wrong(
-                "payload_hex",
-                "stands beside payload_text; one prefix is enough",
-            ));
+            return Err(self.wrong("payload_hex", "stands beside payload_text; one prefix is enough"));
         }
         let bytes = hex_bytes(hex).filter(|bytes| (1..=PAYLOAD_BYTES_MAX).contains(&bytes.len()));
-        bytes.ok_or_else(|| {
-            self.wrong(
-                "payload_hex",
-                format!("must be 1 to {PAYLOAD_BYTES_MAX} bytes in hexadecimal"),
-            )
-        })
+        bytes.ok_or_else(|| self.wrong("payload_hex", format!("must be 1 to {PAYLOAD_BYTES_MAX} bytes in hexadecimal")))
     }
 
     fn bytes(&self, key: &'static str) -> Result<Option<Vec<u8>>, RuleError> {
@@ -451,15 +409,8 @@ fn range(value: &Value) -> Option<(u32, u32)> {
 fn show(value: &Value) -> String {
     match value {
         Value::Integer(number) => number.to_string(),
-        Value::String(text) => format!(
-            "\"{}\"",
-            text.chars().take(NAME_BYTES_MAX).collect::<String>()
-        ),
-        Value::Float(_)
-        | Value::Boolean(_)
-        | Value::Datetime(_)
-        | Value::Array(_)
-        | Value::Table(_) => {
+        Value::String(text) => format!("\"{}\"", text.chars().take(NAME_BYTES_MAX).collect::<String>()),
+        Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => {
             format!("a value of type {}", value.type_str())
         }
     }
@@ -470,26 +421,15 @@ fn hex_bytes(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text
         .chars()
         .filter(|digit| *digit != ' ')
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
-    rest.is_empty()
-        .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// The key that shares the longest beginning, when that is three letters or more; else all keys.
 fn hint(key: &str) -> String {
-    let shared = |known: &str| {
-        known
-            .chars()
-            .zip(key.chars())
-            .take_while(|(a, b)| a == b)
-            .count()
-    };
+    let shared = |known: &str| known.chars().zip(key.chars()).take_while(|(a, b)| a == b).count();
     let nearest = KEYS
         .iter()
         .copied()

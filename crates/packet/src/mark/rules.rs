@@ -73,20 +73,13 @@ impl Gate {
     pub(super) fn of(rule: &Rule) -> Gate {
         let hull = |ranges: &Ranges| {
             let low = ranges.iter().map(|(low, _)| *low).min().unwrap_or(0);
-            let high = ranges
-                .iter()
-                .map(|(_, high)| *high)
-                .max()
-                .unwrap_or(u32::MAX);
+            let high = ranges.iter().map(|(_, high)| *high).max().unwrap_or(u32::MAX);
             (low, high)
         };
         let narrow = |ranges: &Ranges| {
             let (low, high) = hull(ranges);
             // Values over 65535 cannot occur in these fields, so the bound may saturate.
-            (
-                u16::try_from(low).unwrap_or(u16::MAX),
-                u16::try_from(high).unwrap_or(u16::MAX),
-            )
+            (u16::try_from(low).unwrap_or(u16::MAX), u16::try_from(high).unwrap_or(u16::MAX))
         };
         let payload = rule.prefix.len().max(rule.contains.len());
         Gate {
@@ -127,9 +120,7 @@ impl Rule {
     /// Whether the packet meets every condition; the cheap ones come first.
     pub(super) fn holds(&self, packet: &Packet, options: &[u8], payload: &[u8]) -> bool {
         packet.present.has(self.needs)
-            && self
-                .protocol
-                .is_none_or(|protocol| protocol == packet.proto)
+            && self.protocol.is_none_or(|protocol| protocol == packet.proto)
             && packet.tcp_flags & self.flags_set == self.flags_set
             && packet.tcp_flags & self.flags_unset == 0
             && within(&self.dst_port, packet.dst_port)
@@ -141,10 +132,7 @@ impl Rule {
             && self.sequence.is_none_or(|sequence| sequence.holds(packet))
             && payload.starts_with(&self.prefix)
             && (self.contains.is_empty() || contains(payload, &self.contains))
-            && self
-                .options
-                .as_ref()
-                .is_none_or(|wanted| has_signature(options, wanted))
+            && self.options.as_ref().is_none_or(|wanted| has_signature(options, wanted))
     }
 
     /// Which packets the rule can hold for.
@@ -206,9 +194,7 @@ impl Rule {
             words.push(match sequence {
                 Sequence::Equals(number) => format!("sequence number {number}"),
                 Sequence::Destination => "sequence number = destination address".to_owned(),
-                Sequence::DestinationReversed => {
-                    "sequence number = destination address with its bytes reversed".to_owned()
-                }
+                Sequence::DestinationReversed => "sequence number = destination address with its bytes reversed".to_owned(),
             });
         }
         if let Some(options) = &self.options {
@@ -231,12 +217,8 @@ impl Sequence {
     fn holds(self, packet: &Packet) -> bool {
         match self {
             Sequence::Equals(number) => packet.tcp_seq == number,
-            Sequence::Destination => {
-                !packet.present.has(Present::WIDE) && packet.tcp_seq == packet.dst
-            }
-            Sequence::DestinationReversed => {
-                !packet.present.has(Present::WIDE) && packet.tcp_seq == packet.dst.swap_bytes()
-            }
+            Sequence::Destination => !packet.present.has(Present::WIDE) && packet.tcp_seq == packet.dst,
+            Sequence::DestinationReversed => !packet.present.has(Present::WIDE) && packet.tcp_seq == packet.dst.swap_bytes(),
         }
     }
 }
@@ -255,11 +237,7 @@ pub(super) const FLAGS: [(&str, u16); 9] = [
 ];
 
 fn flag_names(mask: u16) -> String {
-    let names: Vec<&str> = FLAGS
-        .iter()
-        .filter(|(_, bit)| mask & bit != 0)
-        .map(|(name, _)| *name)
-        .collect();
+    let names: Vec<&str> = FLAGS.iter().filter(|(_, bit)| mask & bit != 0).map(|(name, _)| *name).collect();
     names.join("+")
 }
 
@@ -282,17 +260,12 @@ fn range_words(ranges: &Ranges) -> String {
 
 fn within(ranges: &Ranges, value: impl Into<u32>) -> bool {
     let value = value.into();
-    ranges.is_empty()
-        || ranges
-            .iter()
-            .any(|(low, high)| (*low..=*high).contains(&value))
+    ranges.is_empty() || ranges.iter().any(|(low, high)| (*low..=*high).contains(&value))
 }
 
 fn contains(payload: &[u8], wanted: &[u8]) -> bool {
     let searched = payload.get(..PAYLOAD_SEARCHED_BYTES).unwrap_or(payload);
-    searched
-        .windows(wanted.len())
-        .any(|window| window == wanted)
+    searched.windows(wanted.len()).any(|window| window == wanted)
 }
 
 fn has_signature(raw: &[u8], wanted: &str) -> bool {

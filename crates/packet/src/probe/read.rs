@@ -27,12 +27,7 @@ pub(crate) struct DnsHead {
 impl DnsHead {
     /// Reads the 12 bytes.
     pub(crate) fn read(payload: &[u8]) -> Option<DnsHead> {
-        let counts = [
-            be16(payload, 4)?,
-            be16(payload, 6)?,
-            be16(payload, 8)?,
-            be16(payload, 10)?,
-        ];
+        let counts = [be16(payload, 4)?, be16(payload, 6)?, be16(payload, 8)?, be16(payload, 10)?];
         Some(DnsHead {
             flags: be16(payload, 2)?,
             counts,
@@ -47,11 +42,7 @@ impl DnsHead {
     /// A question and nothing that only answers hold.
     pub(crate) fn is_question(self) -> bool {
         let [questions, answers, authorities, additionals] = self.counts;
-        !self.is_response()
-            && (1..=4).contains(&questions)
-            && answers == 0
-            && authorities == 0
-            && additionals <= 2
+        !self.is_response() && (1..=4).contains(&questions) && answers == 0 && authorities == 0 && additionals <= 2
     }
 }
 
@@ -80,9 +71,7 @@ pub(crate) fn ber(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         0..=0x7f => (usize::from(first), rest),
         0x81..=0x84 => {
             let (long, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            let len = long
-                .iter()
-                .fold(0_u32, |len, byte| (len << 8) | u32::from(*byte));
+            let len = long.iter().fold(0_u32, |len, byte| (len << 8) | u32::from(*byte));
             (usize::try_from(len).ok()?, rest)
         }
         _ => return None,

@@ -95,12 +95,7 @@ fn by_prefix(port: u16, payload: &[u8]) -> u8 {
         (623, [6, 0, 0xff, 6 | 7, ..]) => numbered!("ipmi-rmcp"),
         (1434, [2..=4, ..]) => numbered!("mssql-browser"),
         (1604, [0x1e, 0, 1, 0x30, 2, 0xfd, 0xa8, 0xe3, ..]) => numbered!("citrix-browser"),
-        (
-            2362,
-            [b'D', b'I', b'G', b'I', ..]
-            | [b'D', b'V', b'K', b'T', ..]
-            | [b'D', b'G', b'D', b'P', ..],
-        ) => {
+        (2362, [b'D', b'I', b'G', b'I', ..] | [b'D', b'V', b'K', b'T', ..] | [b'D', b'G', b'D', b'P', ..]) => {
             numbered!("digi-discovery")
         }
         (3283, [0, 0x14, 0, 1, ..]) => numbered!("ard-discovery"),
@@ -108,10 +103,7 @@ fn by_prefix(port: u16, payload: &[u8]) -> u8 {
         (5093, [0x7a, 0, 0, 0, 0, 0, ..]) => numbered!("sentinel-query"),
         (5632, [b'N', b'Q', ..] | [b'S', b'T', ..]) => numbered!("pcanywhere-query"),
         (10001, [1, 0, 0, 0, ..] | [2, 8, 0, 0, ..]) => numbered!("ubiquiti-discovery"),
-        (10074, _) => when(
-            payload.starts_with(b"call.startblast"),
-            numbered!("mitel-startblast"),
-        ),
+        (10074, _) => when(payload.starts_with(b"call.startblast"), numbered!("mitel-startblast")),
         (44818, [0x63, 0, ..]) => numbered!("enip-identity"),
         // BACnet/IP, unicast or broadcast NPDU, network version 1.
         (47808, [0x81, 0x0a | 0x0b, _, _, 1, ..]) => numbered!("bacnet-request"),
@@ -217,9 +209,7 @@ fn ike(payload: &[u8]) -> u8 {
 }
 
 fn is_radius(payload: &[u8], code: u8) -> bool {
-    payload.first() == Some(&code)
-        && be16(payload, 2).is_some_and(|len| (20..=4096).contains(&len))
-        && payload.len() >= 20
+    payload.first() == Some(&code) && be16(payload, 2).is_some_and(|len| (20..=4096).contains(&len)) && payload.len() >= 20
 }
 
 /// Control message whose first attribute, the message type, is 1.
@@ -234,8 +224,7 @@ fn is_gtp_echo(payload: &[u8]) -> bool {
 
 /// Real connections start with ff ff ff ff and the SYN flag; ZMap sends zeros and an ff.
 fn is_rdp_start(payload: &[u8]) -> bool {
-    let syn =
-        be32(payload, 0) == Some(u32::MAX) && be16(payload, 6).is_some_and(|flags| flags & 1 != 0);
+    let syn = be32(payload, 0) == Some(u32::MAX) && be16(payload, 6).is_some_and(|flags| flags & 1 != 0);
     syn || matches!(payload, [0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, ..])
 }
 
@@ -264,11 +253,7 @@ fn coap(payload: &[u8]) -> u8 {
 /// Text after the eight bytes of the datagram header (request, number, total 1, reserved), or without it.
 fn memcached(payload: &[u8]) -> u8 {
     let framed = be16(payload, 6) == Some(0) && be16(payload, 2) == Some(0);
-    let text = if framed {
-        payload.get(8..).unwrap_or_default()
-    } else {
-        payload
-    };
+    let text = if framed { payload.get(8..).unwrap_or_default() } else { payload };
     if text.starts_with(b"stats") {
         numbered!("memcached-stats")
     } else if text.starts_with(b"get ") || text.starts_with(b"gets ") {
@@ -285,10 +270,7 @@ fn source_engine(payload: &[u8]) -> u8 {
     let &[0xff, 0xff, 0xff, 0xff, question, ..] = payload else {
         return 0;
     };
-    when(
-        matches!(question, b'U' | b'V' | b'W' | b'i'),
-        numbered!("source-other"),
-    )
+    when(matches!(question, b'U' | b'V' | b'W' | b'i'), numbered!("source-other"))
 }
 
 /// Questions of game servers after their four ff.

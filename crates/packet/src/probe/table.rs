@@ -65,13 +65,7 @@ pub const PROBES: &[Probe] = &[
         "question of type ANY, the classic of DNS amplification",
         "RFC 8482",
     ),
-    row(
-        "dns-query",
-        "DNS",
-        &[(53, 53)],
-        "any other question",
-        "ZMap examples/udp-probes",
-    ),
+    row("dns-query", "DNS", &[(53, 53)], "any other question", "ZMap examples/udp-probes"),
     row(
         "tftp-read",
         "TFTP",
@@ -79,13 +73,7 @@ pub const PROBES: &[Probe] = &[
         "read request",
         "RFC 1350; ZMap examples/udp-probes",
     ),
-    row(
-        "tftp-write",
-        "TFTP",
-        &[(69, 69)],
-        "write request",
-        "RFC 1350",
-    ),
+    row("tftp-write", "TFTP", &[(69, 69)], "write request", "RFC 1350"),
     row(
         "portmap-dump",
         "Portmapper",
@@ -121,20 +109,8 @@ pub const PROBES: &[Probe] = &[
         "another mode 7 (private) request",
         "ntpd ntp_request.h",
     ),
-    row(
-        "ntp-readvar",
-        "NTP",
-        &[(123, 123)],
-        "mode 6 request \"read variables\"",
-        "RFC 9327",
-    ),
-    row(
-        "ntp-control",
-        "NTP",
-        &[(123, 123)],
-        "another mode 6 (control) request",
-        "RFC 9327",
-    ),
+    row("ntp-readvar", "NTP", &[(123, 123)], "mode 6 request \"read variables\"", "RFC 9327"),
+    row("ntp-control", "NTP", &[(123, 123)], "another mode 6 (control) request", "RFC 9327"),
     row(
         "ntp-client",
         "NTP",
@@ -163,13 +139,7 @@ pub const PROBES: &[Probe] = &[
         "SNMPv2c with the community public",
         "ZMap examples/udp-probes",
     ),
-    row(
-        "snmp-v1-other",
-        "SNMP",
-        &[(161, 161)],
-        "SNMPv1 with another community",
-        "RFC 1157",
-    ),
+    row("snmp-v1-other", "SNMP", &[(161, 161)], "SNMPv1 with another community", "RFC 1157"),
     row(
         "snmp-v2c-other",
         "SNMP",
@@ -226,13 +196,7 @@ pub const PROBES: &[Probe] = &[
         "request for the routing table, version 1 or 2",
         "RFC 1058; ZMap examples/udp-probes",
     ),
-    row(
-        "db2-discovery",
-        "IBM DB2",
-        &[(523, 523)],
-        "DB2GETADDR",
-        "ZMap examples/udp-probes",
-    ),
+    row("db2-discovery", "IBM DB2", &[(523, 523)], "DB2GETADDR", "ZMap examples/udp-probes"),
     row(
         "ipmi-rmcp",
         "IPMI",
@@ -325,13 +289,7 @@ pub const PROBES: &[Probe] = &[
         "XML probe, or ZMap's malformed one of five bytes, amplification",
         "ZMap examples/udp-probes",
     ),
-    row(
-        "sip-options",
-        "SIP",
-        &[],
-        "OPTIONS",
-        "RFC 3261; ZMap examples/udp-probes",
-    ),
+    row("sip-options", "SIP", &[], "OPTIONS", "RFC 3261; ZMap examples/udp-probes"),
     row(
         "sip-register",
         "SIP",
@@ -382,13 +340,7 @@ pub const PROBES: &[Probe] = &[
         "GET .well-known/core",
         "RFC 7252; ZMap examples/udp-probes",
     ),
-    row(
-        "coap-other",
-        "CoAP",
-        &[(5683, 5683)],
-        "another request",
-        "RFC 7252",
-    ),
+    row("coap-other", "CoAP", &[(5683, 5683)], "another request", "RFC 7252"),
     row(
         "ubiquiti-discovery",
         "Ubiquiti",
@@ -427,12 +379,7 @@ pub const PROBES: &[Probe] = &[
     row(
         "zeroaccess-getl",
         "ZeroAccess bots",
-        &[
-            (16464, 16464),
-            (16465, 16465),
-            (16470, 16470),
-            (16471, 16471),
-        ],
+        &[(16464, 16464), (16465, 16465), (16470, 16470), (16471, 16471)],
         "16 bytes: list of peers",
         "Masscan templ-payloads.c",
     ),
@@ -499,13 +446,7 @@ pub const PROBES: &[Probe] = &[
         "any datagram to the backdoor's port",
         "ZMap examples/udp-probes",
     ),
-    row(
-        "dtls-hello",
-        "DTLS",
-        &[],
-        "client hello",
-        "RFC 6347; ZMap examples/udp-probes",
-    ),
+    row("dtls-hello", "DTLS", &[], "client hello", "RFC 6347; ZMap examples/udp-probes"),
     row(
         "quic-initial",
         "QUIC",

@@ -46,10 +46,7 @@ pub(crate) fn read_all(input: impl Read + Send + 'static) -> Result<Reading, Cap
             Err(error) => break Some(error),
         }
     };
-    assert!(
-        capture.next().unwrap().is_none(),
-        "after its end a capture stays ended"
-    );
+    assert!(capture.next().unwrap().is_none(), "after its end a capture stays ended");
     assert_eq!(capture.packets(), frames.len() as u64);
     Ok(Reading {
         frames,
@@ -97,9 +94,7 @@ impl Random {
     }
 
     pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len)
-            .map(|_| u8::try_from(self.below(256)).unwrap())
-            .collect()
+        (0..len).map(|_| u8::try_from(self.below(256)).unwrap()).collect()
     }
 }
 
@@ -114,25 +109,13 @@ pub(crate) const BIG: Order = Order { big: true };
 
 impl Order {
     pub(crate) fn n16(self, value: u16) -> [u8; 2] {
-        if self.big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
+        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
     }
     pub(crate) fn n32(self, value: u32) -> [u8; 4] {
-        if self.big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
+        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
     }
     pub(crate) fn n64(self, value: u64) -> [u8; 8] {
-        if self.big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
+        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
     }
 }
 
@@ -153,10 +136,7 @@ pub(crate) fn pcap_header(order: Order, magic: u32, version: (u16, u16), network
 
 /// A pcap record; the caller says all four numbers of its header.
 pub(crate) fn pcap_record(order: Order, header: [u32; 4], data: &[u8]) -> Vec<u8> {
-    let mut bytes: Vec<u8> = header
-        .iter()
-        .flat_map(|&number| order.n32(number))
-        .collect();
+    let mut bytes: Vec<u8> = header.iter().flat_map(|&number| order.n32(number)).collect();
     bytes.extend(data);
     bytes
 }
@@ -168,11 +148,7 @@ pub(crate) fn pcap(order: Order, magic: u32, packets: u32) -> Vec<u8> {
     for at in 0..packets {
         let data = random.bytes((at as usize * 7) % 90);
         let len = u32::try_from(data.len()).unwrap();
-        bytes.extend(pcap_record(
-            order,
-            [1_700_000_000 + at, at * 3, len, len + at],
-            &data,
-        ));
+        bytes.extend(pcap_record(order, [1_700_000_000 + at, at * 3, len, len + at], &data));
     }
     bytes
 }
@@ -199,12 +175,7 @@ pub(crate) fn section(order: Order) -> Vec<u8> {
 }
 
 /// An interface description with options as (code, value).
-pub(crate) fn interface(
-    order: Order,
-    link: u16,
-    snap_len: u32,
-    options: &[(u16, &[u8])],
-) -> Vec<u8> {
+pub(crate) fn interface(order: Order, link: u16, snap_len: u32, options: &[(u16, &[u8])]) -> Vec<u8> {
     let mut body = order.n16(link).to_vec();
     body.extend([0; 2]);
     body.extend(order.n32(snap_len));
@@ -249,12 +220,7 @@ pub(crate) fn pcapng() -> Vec<u8> {
         bytes.extend(block(order, 0x0bad, b"a block that nobody knows"));
         for at in 0..packets {
             let data = Random(u64::from(at) + 1).bytes(usize::from(at) * 13);
-            bytes.extend(enhanced(
-                order,
-                u32::from(at) % 2,
-                1_700_000_000_000_000 + u64::from(at),
-                &data,
-            ));
+            bytes.extend(enhanced(order, u32::from(at) % 2, 1_700_000_000_000_000 + u64::from(at), &data));
         }
         bytes.extend(simple(order, 21, &[7; 21]));
     }
@@ -263,10 +229,7 @@ pub(crate) fn pcapng() -> Vec<u8> {
 
 /// The folder of real captures with independent truth.
 pub(crate) fn traces() -> PathBuf {
-    let folder = PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/traces"
-    ));
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/traces"));
     assert!(
         folder.join("truth.csv").is_file(),
         "the captures with independent truth are missing: {} has no truth.csv",

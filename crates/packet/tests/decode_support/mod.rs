@@ -42,8 +42,7 @@ pub(crate) const SYN: Transport<'_> = Transport::Tcp(Tcp {
 /// An IP packet without link header.
 pub(crate) fn ip(header: &IpHeader, transport: &Transport<'_>) -> Vec<u8> {
     let mut packet = Vec::new();
-    encode(Framing::RawIp, header, transport, &mut packet)
-        .unwrap_or_else(|error| panic!("{error}"));
+    encode(Framing::RawIp, header, transport, &mut packet).unwrap_or_else(|error| panic!("{error}"));
     packet
 }
 

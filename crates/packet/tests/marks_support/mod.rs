@@ -60,11 +60,7 @@ pub(crate) fn zeros(start: &[u8], len: usize) -> Vec<u8> {
 pub(crate) fn snmp(version: u8, community: &[u8], pdu: u8) -> Vec<u8> {
     let length = u8::try_from(community.len()).expect("short");
     let inner = [&[2, 1, version, 4, length], community, &[pdu, 2, 5, 0]].concat();
-    [
-        &[0x30, u8::try_from(inner.len()).expect("short")],
-        inner.as_slice(),
-    ]
-    .concat()
+    [&[0x30, u8::try_from(inner.len()).expect("short")], inner.as_slice()].concat()
 }
 
 /// One request for every row of the table, in the table's order.
@@ -75,18 +71,10 @@ pub(crate) fn requests() -> Vec<(u16, Vec<u8>, &'static str)> {
         hello[13] = 1;
         hello
     };
-    let l2tp = [
-        &[
-            0xc8, 2, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 8, 0, 0, 0, 0, 0, 1,
-        ][..],
-        &[0; 40],
-    ]
-    .concat();
+    let l2tp = [&[0xc8, 2, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 8, 0, 0, 0, 0, 0, 1][..], &[0; 40]].concat();
     let raknet = [
         &[1, 0, 0, 0, 0, 0, 0, 0, 9][..],
-        &[
-            0, 255, 255, 0, 254, 254, 254, 254, 253, 253, 253, 253, 0x12, 0x34, 0x56, 0x78,
-        ],
+        &[0, 255, 255, 0, 254, 254, 254, 254, 253, 253, 253, 253, 0x12, 0x34, 0x56, 0x78],
     ]
     .concat();
     let ike = |version: u8| {
@@ -118,17 +106,11 @@ pub(crate) fn requests() -> Vec<(u16, Vec<u8>, &'static str)> {
         (161, snmp(1, b"public", 0xa1), "snmp-v2c-public"),
         (161, snmp(0, b"private", 0xa0), "snmp-v1-other"),
         (161, snmp(1, b"", 0xa1), "snmp-v2c-other"),
-        (
-            161,
-            [0x30, 0x3a, 2, 1, 3, 0x30, 0x0f, 2, 2].to_vec(),
-            "snmp-v3",
-        ),
+        (161, [0x30, 0x3a, 2, 1, 3, 0x30, 0x0f, 2, 2].to_vec(), "snmp-v3"),
         (177, vec![0, 1, 0, 2, 0, 1, 0], "xdmcp-query"),
         (
             389,
-            vec![
-                0x30, 0x84, 0, 0, 0, 0x2d, 2, 1, 1, 0x63, 0x84, 0, 0, 0, 0x24,
-            ],
+            vec![0x30, 0x84, 0, 0, 0, 0x2d, 2, 1, 1, 0x63, 0x84, 0, 0, 0, 0x24],
             "ldap-search",
         ),
         (427, vec![2, 9, 0, 0, 29], "slp-request"),
@@ -139,11 +121,7 @@ pub(crate) fn requests() -> Vec<(u16, Vec<u8>, &'static str)> {
         (623, zeros(&[6, 0, 0xff, 7], 23), "ipmi-rmcp"),
         (1194, zeros(&[0x38], 14), "openvpn-reset"),
         (1434, vec![2], "mssql-browser"),
-        (
-            1604,
-            vec![0x1e, 0, 1, 0x30, 2, 0xfd, 0xa8, 0xe3, 0],
-            "citrix-browser",
-        ),
+        (1604, vec![0x1e, 0, 1, 0x30, 2, 0xfd, 0xa8, 0xe3, 0], "citrix-browser"),
         (1812, zeros(&[1, 0, 0, 20], 20), "radius-access"),
         (1646, zeros(&[4, 0, 0, 20], 20), "radius-accounting"),
         (1701, l2tp, "l2tp-start"),
@@ -152,87 +130,35 @@ pub(crate) fn requests() -> Vec<(u16, Vec<u8>, &'static str)> {
         (2362, b"DVKT\0\x01".to_vec(), "digi-discovery"),
         (3283, vec![0, 0x14, 0, 1, 3], "ard-discovery"),
         (3389, zeros(&[0, 0, 0, 0, 0, 0, 0, 0xff], 18), "rdp-udp"),
-        (
-            9999,
-            zeros(&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], 20),
-            "stun-binding",
-        ),
+        (9999, zeros(&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], 20), "stun-binding"),
         (3702, b"<:/>\n".to_vec(), "wsd-discovery"),
-        (
-            5065,
-            b"OPTIONS sip:100@1.2.3.4 SIP/2.0\r\n".to_vec(),
-            "sip-options",
-        ),
-        (
-            5060,
-            b"REGISTER sip:1.2.3.4 SIP/2.0\r\n".to_vec(),
-            "sip-register",
-        ),
-        (
-            9999,
-            b"INVITE sip:900@1.2.3.4 SIP/2.0\r\n".to_vec(),
-            "sip-invite",
-        ),
+        (5065, b"OPTIONS sip:100@1.2.3.4 SIP/2.0\r\n".to_vec(), "sip-options"),
+        (5060, b"REGISTER sip:1.2.3.4 SIP/2.0\r\n".to_vec(), "sip-register"),
+        (9999, b"INVITE sip:900@1.2.3.4 SIP/2.0\r\n".to_vec(), "sip-invite"),
         (5093, vec![0x7a, 0, 0, 0, 0, 0], "sentinel-query"),
         (5351, vec![0, 0, 0, 0], "natpmp-address"),
         (5351, zeros(&[2, 1], 60), "pcp-request"),
         (5353, question(12, 1), "mdns-query"),
         (5632, b"NQ".to_vec(), "pcanywhere-query"),
-        (
-            5683,
-            b"\x40\x01\x7d\x70\xbb.well-known\x04core".to_vec(),
-            "coap-discovery",
-        ),
+        (5683, b"\x40\x01\x7d\x70\xbb.well-known\x04core".to_vec(), "coap-discovery"),
         (5683, b"\x40\x01\x7d\x70\xb1a".to_vec(), "coap-other"),
         (10001, vec![1, 0, 0, 0], "ubiquiti-discovery"),
         (10074, b"call.startblast 2000".to_vec(), "mitel-startblast"),
-        (
-            11211,
-            b"\0\0\0\0\0\x01\0\0stats\r\n".to_vec(),
-            "memcached-stats",
-        ),
-        (
-            11211,
-            b"\0\0\0\0\0\x01\0\0get a\r\n".to_vec(),
-            "memcached-get",
-        ),
-        (
-            11211,
-            b"\0\0\0\0\0\x01\0\0set a 0 0 1\r\n".to_vec(),
-            "memcached-other",
-        ),
+        (11211, b"\0\0\0\0\0\x01\0\0stats\r\n".to_vec(), "memcached-stats"),
+        (11211, b"\0\0\0\0\0\x01\0\0get a\r\n".to_vec(), "memcached-get"),
+        (11211, b"\0\0\0\0\0\x01\0\0set a 0 0 1\r\n".to_vec(), "memcached-other"),
         (16471, vec![9; 16], "zeroaccess-getl"),
         (17185, rpc(0, 0x5555_5555, 1), "wdbrpc"),
         (19132, raknet, "raknet-ping"),
-        (
-            9999,
-            b"\xff\xff\xff\xffTSource Engine Query\0".to_vec(),
-            "source-info",
-        ),
-        (
-            27015,
-            b"\xff\xff\xff\xffU\xff\xff\xff\xff".to_vec(),
-            "source-other",
-        ),
-        (
-            27960,
-            b"\xff\xff\xff\xffgetstatus\x10".to_vec(),
-            "quake3-status",
-        ),
+        (9999, b"\xff\xff\xff\xffTSource Engine Query\0".to_vec(), "source-info"),
+        (27015, b"\xff\xff\xff\xffU\xff\xff\xff\xff".to_vec(), "source-other"),
+        (27960, b"\xff\xff\xff\xffgetstatus\x10".to_vec(), "quake3-status"),
         (37810, vec![0xff], "dvr-discovery"),
         (44818, zeros(&[0x63, 0], 24), "enip-identity"),
-        (
-            47808,
-            vec![0x81, 0x0a, 0, 0x11, 1, 4, 0, 5],
-            "bacnet-request",
-        ),
+        (47808, vec![0x81, 0x0a, 0, 0x11, 1, 4, 0, 5], "bacnet-request"),
         (53413, b"AA\0\0AAAA cd /var".to_vec(), "netis-backdoor"),
         (4433, dtls, "dtls-hello"),
-        (
-            443,
-            zeros(&[0xc0, 0xba, 0xba, 0xba, 0xba, 8], 1200),
-            "quic-initial",
-        ),
+        (443, zeros(&[0xc0, 0xba, 0xba, 0xba, 0xba, 8], 1200), "quic-initial"),
         (51820, zeros(&[1], 148), "wireguard-start"),
         (9999, b" ".to_vec(), "one-byte"),
     ]

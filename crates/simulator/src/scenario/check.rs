@@ -5,13 +5,9 @@ use std::net::Ipv4Addr;
 
 use hirundo_packet::encode::Framing;
 
-use super::text::{
-    CurveText, LinkText, OutageText, PlantedText, PopulationText, RegionsText, ScenarioText,
-};
+use super::text::{CurveText, LinkText, OutageText, PlantedText, PopulationText, RegionsText, ScenarioText};
 use super::text::{SensorText, SurveyText};
-use super::{
-    DAYS_MAX, KNOTS_MAX, PACKETS_MAX, POPULATIONS_MAX, PORTS_MAX, SENSOR_ADDRESSES_MAX, SENSORS_MAX,
-};
+use super::{DAYS_MAX, KNOTS_MAX, PACKETS_MAX, POPULATIONS_MAX, PORTS_MAX, SENSOR_ADDRESSES_MAX, SENSORS_MAX};
 use super::{Population, Scenario, Sensor, Survey, Target};
 use crate::curve::Curve;
 use crate::datagram::protocol;
@@ -35,10 +31,7 @@ pub(super) fn scenario(source: &str) -> Checked<Scenario> {
     })?;
     let (first_day, last_day) = frame(&text)?;
     let sensors: Vec<Sensor> = text.sensors.iter().map(sensor).collect::<Checked<_>>()?;
-    unique(
-        text.sensors.iter().map(|sensor| sensor.name.as_str()),
-        "sensors",
-    )?;
+    unique(text.sensors.iter().map(|sensor| sensor.name.as_str()), "sensors")?;
     apart(&sensors)?;
     let names = text
         .populations
@@ -46,11 +39,7 @@ pub(super) fn scenario(source: &str) -> Checked<Scenario> {
         .map(|p| p.name.as_str())
         .chain(text.surveys.iter().map(|s| s.name.as_str()));
     unique(names, "populations and surveys")?;
-    let populations = text
-        .populations
-        .iter()
-        .map(|p| population(p, &sensors))
-        .collect::<Checked<_>>()?;
+    let populations = text.populations.iter().map(|p| population(p, &sensors)).collect::<Checked<_>>()?;
     let surveys = text
         .surveys
         .iter()
@@ -74,17 +63,11 @@ pub(super) fn scenario(source: &str) -> Checked<Scenario> {
 /// Checks what stands at the top of the file and how much there is of everything; first and last day.
 fn frame(text: &ScenarioText) -> Checked<(Day, Day)> {
     if text.version != VERSION {
-        let reason = format!(
-            "is {}, but this simulator reads version {VERSION}",
-            text.version
-        );
+        let reason = format!("is {}, but this simulator reads version {VERSION}", text.version);
         return Err(SimulatorError::invalid("version", reason));
     }
     name(&text.name, "name")?;
-    let (first_day, last_day) = (
-        day(&text.first_day, "first_day")?,
-        day(&text.last_day, "last_day")?,
-    );
+    let (first_day, last_day) = (day(&text.first_day, "first_day")?, day(&text.last_day, "last_day")?);
     if last_day < first_day || last_day.0 - first_day.0 >= DAYS_MAX {
         return Err(SimulatorError::invalid(
             "last_day",
@@ -92,24 +75,9 @@ fn frame(text: &ScenarioText) -> Checked<(Day, Day)> {
         ));
     }
     within(text.packets_max, 1, PACKETS_MAX, "packets_max")?;
-    within(
-        text.sensors.len() as u64,
-        1,
-        SENSORS_MAX as u64,
-        "number of sensors",
-    )?;
-    within(
-        text.populations.len() as u64,
-        0,
-        POPULATIONS_MAX as u64,
-        "number of populations",
-    )?;
-    within(
-        text.surveys.len() as u64,
-        0,
-        POPULATIONS_MAX as u64,
-        "number of surveys",
-    )?;
+    within(text.sensors.len() as u64, 1, SENSORS_MAX as u64, "number of sensors")?;
+    within(text.populations.len() as u64, 0, POPULATIONS_MAX as u64, "number of populations")?;
+    within(text.surveys.len() as u64, 0, POPULATIONS_MAX as u64, "number of surveys")?;
     Ok((first_day, last_day))
 }
 
@@ -124,35 +92,17 @@ fn sensor(text: &SensorText) -> Checked<Sensor> {
         .map(|range| addresses(range, &place))
         .collect::<Checked<_>>()?;
     let count: u64 = addresses.iter().map(|&(_, count)| u64::from(count)).sum();
-    within(
-        count,
-        1,
-        u64::from(SENSOR_ADDRESSES_MAX),
-        &format!("{place}, number of addresses"),
-    )?;
-    let prefers = text
-        .prefers
-        .iter()
-        .map(|(port, factor)| match target(port, &place)? {
-            Target::Port(protocol, port) => Ok((
-                (protocol, port),
-                factor_micro(*factor, &format!("{place}, prefers"))?,
-            )),
-            Target::Any(_) => Err(SimulatorError::invalid(
-                &place,
-                format!("cannot prefer {port:?}; name one port"),
-            )),
-        });
+    within(count, 1, u64::from(SENSOR_ADDRESSES_MAX), &format!("{place}, number of addresses"))?;
+    let prefers = text.prefers.iter().map(|(port, factor)| match target(port, &place)? {
+        Target::Port(protocol, port) => Ok(((protocol, port), factor_micro(*factor, &format!("{place}, prefers"))?)),
+        Target::Any(_) => Err(SimulatorError::invalid(&place, format!("cannot prefer {port:?}; name one port"))),
+    });
     Ok(Sensor {
         name: text.name.clone(),
         group: text.group.clone(),
         region: text.region.clone(),
         addresses,
-        outages: text
-            .outages
-            .iter()
-            .map(|text| outage(text, &place))
-            .collect::<Checked<_>>()?,
+        outages: text.outages.iter().map(|text| outage(text, &place)).collect::<Checked<_>>()?,
         framing: match text.link {
             LinkText::Raw => Framing::RawIp,
             LinkText::Ethernet => Framing::Ethernet,
@@ -170,12 +120,8 @@ fn addresses(text: &str, place: &str) -> Checked<(u32, u32)> {
         .parse::<Ipv4Addr>()
         .map_err(|_| wrong("is no IPv4 address or prefix"))?
         .to_bits();
-    let prefix_len = prefix_len
-        .parse::<u32>()
-        .ok()
-        .filter(|len| (20..=32).contains(len));
-    let count =
-        1u32 << (32 - prefix_len.ok_or_else(|| wrong("must have a prefix of 20 to 32 bits"))?);
+    let prefix_len = prefix_len.parse::<u32>().ok().filter(|len| (20..=32).contains(len));
+    let count = 1u32 << (32 - prefix_len.ok_or_else(|| wrong("must have a prefix of 20 to 32 bits"))?);
     if first % count != 0 {
         return Err(wrong("does not start on its boundary"));
     }
@@ -191,12 +137,7 @@ fn addresses(text: &str, place: &str) -> Checked<(u32, u32)> {
 fn apart(sensors: &[Sensor]) -> Checked<()> {
     let mut ranges: Vec<(u32, u32, &str)> = sensors
         .iter()
-        .flat_map(|sensor| {
-            sensor
-                .addresses
-                .iter()
-                .map(|&(first, count)| (first, count, sensor.name.as_str()))
-        })
+        .flat_map(|sensor| sensor.addresses.iter().map(|&(first, count)| (first, count, sensor.name.as_str())))
         .collect();
     ranges.sort_unstable();
     for pair in ranges.windows(2) {
@@ -219,10 +160,7 @@ fn outage(text: &OutageText, place: &str) -> Checked<(i64, i64)> {
     };
     let (from, to) = (minute(&text.from)?, minute(&text.to)?);
     if from >= to {
-        return Err(SimulatorError::invalid(
-            format!("{place}, outages"),
-            "`to` must be after `from`",
-        ));
+        return Err(SimulatorError::invalid(format!("{place}, outages"), "`to` must be after `from`"));
     }
     Ok((from, to))
 }
@@ -230,30 +168,10 @@ fn outage(text: &OutageText, place: &str) -> Checked<(i64, i64)> {
 fn population(text: &PopulationText, sensors: &[Sensor]) -> Checked<Population> {
     let place = format!("population {:?}", text.name);
     name(&text.name, &place)?;
-    within(
-        text.ports.len() as u64,
-        1,
-        PORTS_MAX as u64,
-        &format!("{place}, number of ports"),
-    )?;
-    within(
-        u64::from(text.lease_days),
-        1,
-        10_000,
-        &format!("{place}, lease_days"),
-    )?;
-    within(
-        u64::from(text.weekend_percent),
-        0,
-        300,
-        &format!("{place}, weekend_percent"),
-    )?;
-    within(
-        u64::from(text.noise_percent),
-        0,
-        100,
-        &format!("{place}, noise_percent"),
-    )?;
+    within(text.ports.len() as u64, 1, PORTS_MAX as u64, &format!("{place}, number of ports"))?;
+    within(u64::from(text.lease_days), 1, 10_000, &format!("{place}, lease_days"))?;
+    within(u64::from(text.weekend_percent), 0, 300, &format!("{place}, weekend_percent"))?;
+    within(u64::from(text.noise_percent), 0, 100, &format!("{place}, noise_percent"))?;
     let ports = text.ports.iter().map(|(port, weight)| {
         Ok((
             tool_target(text.tool, port, &place)?,
@@ -294,10 +212,7 @@ fn regions(text: &PopulationText, place: &str) -> Checked<Vec<(usize, Curve, Cur
             .collect::<Checked<_>>()?,
     };
     let of_sources = text.source_shares.as_ref().unwrap_or(&whole);
-    if let Some(code) = of_sources
-        .keys()
-        .find(|code| shares.iter().all(|(known, _)| known != code))
-    {
+    if let Some(code) = of_sources.keys().find(|code| shares.iter().all(|(known, _)| known != code)) {
         return Err(SimulatorError::invalid(
             &place,
             format!("source_shares names {code:?}, which regions does not"),
@@ -309,10 +224,7 @@ fn regions(text: &PopulationText, place: &str) -> Checked<Vec<(usize, Curve, Cur
         let sources = match of_sources.get(code) {
             Some(share) => curve(share, &format!("{place}, source_shares, {code:?}"))?,
             None if text.source_shares.is_some() => {
-                return Err(SimulatorError::invalid(
-                    &place,
-                    format!("source_shares leaves out {code:?}"),
-                ));
+                return Err(SimulatorError::invalid(&place, format!("source_shares leaves out {code:?}")));
             }
             None => share.clone(),
         };
@@ -330,14 +242,8 @@ fn reached(named: Option<&[String]>, sensors: &[Sensor], place: &str) -> Checked
         return Ok((0..sensors.len()).collect());
     };
     let is = |sensor: &Sensor, name: &String| sensor.name == *name || sensor.group == *name;
-    if let Some(name) = named
-        .iter()
-        .find(|name| !sensors.iter().any(|sensor| is(sensor, name)))
-    {
-        return Err(SimulatorError::invalid(
-            place,
-            format!("no sensor and no group is called {name:?}"),
-        ));
+    if let Some(name) = named.iter().find(|name| !sensors.iter().any(|sensor| is(sensor, name))) {
+        return Err(SimulatorError::invalid(place, format!("no sensor and no group is called {name:?}")));
     }
     let reached: Vec<usize> = (0..sensors.len())
         .filter(|&at| named.iter().any(|name| is(&sensors[at], name)))
@@ -351,59 +257,22 @@ fn reached(named: Option<&[String]>, sensors: &[Sensor], place: &str) -> Checked
 fn survey(text: &SurveyText, (first, last): (Day, Day)) -> Checked<Survey> {
     let place = format!("survey {:?}", text.name);
     name(&text.name, &place)?;
-    within(
-        text.ports.len() as u64,
-        1,
-        PORTS_MAX as u64,
-        &format!("{place}, number of ports"),
-    )?;
-    within(
-        u64::from(text.addresses),
-        1,
-        10_000,
-        &format!("{place}, addresses"),
-    )?;
-    within(
-        u64::from(text.every_hours),
-        1,
-        10_000,
-        &format!("{place}, every_hours"),
-    )?;
-    within(
-        u64::from(text.start_hour),
-        0,
-        23,
-        &format!("{place}, start_hour"),
-    )?;
-    within(
-        u64::from(text.sweep_minutes),
-        1,
-        1440,
-        &format!("{place}, sweep_minutes"),
-    )?;
-    let ports = text
-        .ports
-        .iter()
-        .map(|port| match tool_target(text.tool, port, &place)? {
-            Target::Port(protocol, port) => Ok((protocol, port)),
-            Target::Any(_) => Err(SimulatorError::invalid(
-                &place,
-                format!("{port:?} is no single port"),
-            )),
-        });
-    if matches!(
-        text.tool,
-        Tool::Backscatter | Tool::Misconfiguration | Tool::Mirai
-    ) {
+    within(text.ports.len() as u64, 1, PORTS_MAX as u64, &format!("{place}, number of ports"))?;
+    within(u64::from(text.addresses), 1, 10_000, &format!("{place}, addresses"))?;
+    within(u64::from(text.every_hours), 1, 10_000, &format!("{place}, every_hours"))?;
+    within(u64::from(text.start_hour), 0, 23, &format!("{place}, start_hour"))?;
+    within(u64::from(text.sweep_minutes), 1, 1440, &format!("{place}, sweep_minutes"))?;
+    let ports = text.ports.iter().map(|port| match tool_target(text.tool, port, &place)? {
+        Target::Port(protocol, port) => Ok((protocol, port)),
+        Target::Any(_) => Err(SimulatorError::invalid(&place, format!("{port:?} is no single port"))),
+    });
+    if matches!(text.tool, Tool::Backscatter | Tool::Misconfiguration | Tool::Mirai) {
         return Err(SimulatorError::invalid(
             &place,
             format!("nobody surveys with {:?}", text.tool.name()),
         ));
     }
-    let bound = |text: &Option<String>, otherwise| {
-        text.as_deref()
-            .map_or(Ok(otherwise), |text| day(text, &place))
-    };
+    let bound = |text: &Option<String>, otherwise| text.as_deref().map_or(Ok(otherwise), |text| day(text, &place));
     Ok(Survey {
         name: text.name.clone(),
         tool: text.tool,
@@ -430,10 +299,7 @@ fn planted(text: &PlantedText) -> Checked<Planted> {
             "`against` belongs to direction \"cross\" and to nothing else",
         ));
     }
-    if text
-        .factor
-        .is_some_and(|factor| !(0.0..=1e9).contains(&factor))
-    {
+    if text.factor.is_some_and(|factor| !(0.0..=1e9).contains(&factor)) {
         return Err(SimulatorError::invalid(place, "factor out of range"));
     }
     Ok(Planted {
@@ -453,10 +319,7 @@ fn tool_target(tool: Tool, text: &str, place: &str) -> Checked<Target> {
     let target = target(text, place)?;
     let (Target::Port(protocol, _) | Target::Any(protocol)) = target;
     if !tool.speaks(protocol) {
-        return Err(SimulatorError::invalid(
-            place,
-            format!("{} cannot send to {text:?}", tool.name()),
-        ));
+        return Err(SimulatorError::invalid(place, format!("{} cannot send to {text:?}", tool.name())));
     }
     Ok(target)
 }
@@ -464,9 +327,7 @@ fn tool_target(tool: Tool, text: &str, place: &str) -> Checked<Target> {
 /// `23/tcp`, `123/udp`, `any/tcp`, `icmp`.
 fn target(text: &str, place: &str) -> Checked<Target> {
     let wrong = || {
-        let reason = format!(
-            "{text:?} is no port; hint: write \"23/tcp\", \"123/udp\", \"any/tcp\" or \"icmp\""
-        );
+        let reason = format!("{text:?} is no port; hint: write \"23/tcp\", \"123/udp\", \"any/tcp\" or \"icmp\"");
         SimulatorError::invalid(place, reason)
     };
     if text == "icmp" {
@@ -488,15 +349,8 @@ fn curve(text: &CurveText, place: &str) -> Checked<Curve> {
     let curve = match text {
         CurveText::Constant(value) => Curve::constant(*value),
         CurveText::Knots(knots) => {
-            within(
-                knots.len() as u64,
-                1,
-                KNOTS_MAX as u64,
-                &format!("{place}, number of knots"),
-            )?;
-            let knots = knots
-                .iter()
-                .map(|(date, value)| Ok((day(date, place)?, *value)));
+            within(knots.len() as u64, 1, KNOTS_MAX as u64, &format!("{place}, number of knots"))?;
+            let knots = knots.iter().map(|(date, value)| Ok((day(date, place)?, *value)));
             Curve::through(&knots.collect::<Checked<Vec<_>>>()?)
         }
     };
@@ -513,10 +367,7 @@ fn weighted(ports: Vec<(Target, Curve)>, place: &str) -> Checked<Vec<(Target, Cu
 
 /// A factor from 0 to 1000 in millionths.
 fn factor_micro(factor: f64, place: &str) -> Checked<u64> {
-    let factor = (0.0..=1000.0)
-        .contains(&factor)
-        .then(|| Curve::constant(factor))
-        .flatten();
+    let factor = (0.0..=1000.0).contains(&factor).then(|| Curve::constant(factor)).flatten();
     let factor = factor.ok_or_else(|| SimulatorError::invalid(place, "must be from 0 to 1000"))?;
     Ok(factor.at(Day(0)).unsigned_abs())
 }
@@ -524,33 +375,20 @@ fn factor_micro(factor: f64, place: &str) -> Checked<u64> {
 fn region(code: &str, place: &str) -> Checked<usize> {
     region_index(code).ok_or_else(|| {
         let known: Vec<&str> = REGIONS.iter().map(|region| region.code).collect();
-        SimulatorError::invalid(
-            place,
-            format!(
-                "unknown region {code:?}; hint: known are {}",
-                known.join(" ")
-            ),
-        )
+        SimulatorError::invalid(place, format!("unknown region {code:?}; hint: known are {}", known.join(" ")))
     })
 }
 
 fn day(text: &str, place: &str) -> Checked<Day> {
-    Day::parse(text)
-        .ok_or_else(|| SimulatorError::invalid(place, format!("{text:?} is no date YYYY-MM-DD")))
+    Day::parse(text).ok_or_else(|| SimulatorError::invalid(place, format!("{text:?} is no date YYYY-MM-DD")))
 }
 
 /// Names become folders, so they are short and plain.
 fn name(text: &str, place: &str) -> Checked<()> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let starts_well = text
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     if text.len() > 64 || !starts_well || !text.bytes().all(plain) {
-        return Err(SimulatorError::invalid(
-            place,
-            "names are 1 to 64 of a-z, 0-9 and hyphen",
-        ));
+        return Err(SimulatorError::invalid(place, "names are 1 to 64 of a-z, 0-9 and hyphen"));
     }
     Ok(())
 }
@@ -559,10 +397,7 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>, place: &str) -> Checked<()> 
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name) {
-            return Err(SimulatorError::invalid(
-                place,
-                format!("{name:?} stands there twice"),
-            ));
+            return Err(SimulatorError::invalid(place, format!("{name:?} stands there twice")));
         }
     }
     Ok(())
@@ -572,8 +407,5 @@ fn within(value: u64, low: u64, high: u64, place: &str) -> Checked<()> {
     if (low..=high).contains(&value) {
         return Ok(());
     }
-    Err(SimulatorError::invalid(
-        place,
-        format!("is {value}, must be from {low} to {high}"),
-    ))
+    Err(SimulatorError::invalid(place, format!("is {value}, must be from {low} to {high}")))
 }

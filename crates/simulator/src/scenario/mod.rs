@@ -34,23 +34,11 @@ pub const TEXT_BYTES_MAX: u64 = 1 << 20;
 
 /// The scenarios that come with the simulator: name and text.
 pub const SHIPPED: &[(&str, &str)] = &[
-    (
-        "two-quarters-2022",
-        include_str!("../../scenarios/two-quarters-2022.toml"),
-    ),
-    (
-        "flat-noise",
-        include_str!("../../scenarios/flat-noise.toml"),
-    ),
+    ("two-quarters-2022", include_str!("../../scenarios/two-quarters-2022.toml")),
+    ("flat-noise", include_str!("../../scenarios/flat-noise.toml")),
     ("outage", include_str!("../../scenarios/outage.toml")),
-    (
-        "one-source-flood",
-        include_str!("../../scenarios/one-source-flood.toml"),
-    ),
-    (
-        "region-swap",
-        include_str!("../../scenarios/region-swap.toml"),
-    ),
+    ("one-source-flood", include_str!("../../scenarios/one-source-flood.toml")),
+    ("region-swap", include_str!("../../scenarios/region-swap.toml")),
     ("new-worm", include_str!("../../scenarios/new-worm.toml")),
     ("sample", include_str!("../../scenarios/sample.toml")),
 ];
@@ -98,18 +86,14 @@ impl Sensor {
     /// Whether it was out of order at `time_us`.
     #[must_use]
     pub fn is_down(&self, time_us: i64) -> bool {
-        self.outages
-            .iter()
-            .any(|&(from, to)| (from..to).contains(&time_us))
+        self.outages.iter().any(|&(from, to)| (from..to).contains(&time_us))
     }
 
     /// Whether it was out of order from the first to the last microsecond of `day`.
     #[must_use]
     pub fn is_down_all(&self, day: Day) -> bool {
         let (from, to) = (day.start_us(), Day(day.0 + 1).start_us());
-        self.outages
-            .iter()
-            .any(|&(start, end)| start <= from && to <= end)
+        self.outages.iter().any(|&(start, end)| start <= from && to <= end)
     }
 }
 
@@ -190,10 +174,7 @@ impl Scenario {
     /// [`SimulatorError::Syntax`] and [`SimulatorError::Invalid`].
     pub fn parse(text: &str) -> Result<Scenario, SimulatorError> {
         if text.len() as u64 > TEXT_BYTES_MAX {
-            return Err(SimulatorError::invalid(
-                "the file",
-                format!("longer than {TEXT_BYTES_MAX} bytes"),
-            ));
+            return Err(SimulatorError::invalid("the file", format!("longer than {TEXT_BYTES_MAX} bytes")));
         }
         check::scenario(text)
     }
@@ -213,9 +194,7 @@ impl Scenario {
         let file = std::fs::File::open(path).map_err(failed)?;
         let mut text = String::new();
         // One byte more than allowed, so that the limit is noticed.
-        file.take(TEXT_BYTES_MAX + 1)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
+        file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
         Scenario::parse(&text)
     }
 

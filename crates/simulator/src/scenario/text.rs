@@ -10,10 +10,7 @@ use crate::tool::Tool;
 
 /// A number, or knots of date and value.
 #[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a number or a list of [\"YYYY-MM-DD\", number]"
-)]
+#[serde(untagged, expecting = "expected a number or a list of [\"YYYY-MM-DD\", number]")]
 pub(super) enum CurveText {
     Constant(f64),
     Knots(Vec<(String, f64)>),
@@ -21,10 +18,7 @@ pub(super) enum CurveText {
 
 /// One region, or shares of several.
 #[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a region code or a table of region codes and shares"
-)]
+#[serde(untagged, expecting = "expected a region code or a table of region codes and shares")]
 pub(super) enum RegionsText {
     One(String),
     Shares(BTreeMap<String, CurveText>),

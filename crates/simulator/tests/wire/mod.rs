@@ -87,18 +87,9 @@ fn packet(time_us: i64, ip: &[u8]) -> Seen {
     assert_eq!(usize::from(be16(ip, 2)), ip.len(), "IP length");
     assert_eq!(ones_sum(&[&ip[..20]]), 0xFFFF, "IP checksum");
     let (proto, segment) = (ip[9], &ip[20..]);
-    let pseudo = [
-        &ip[12..20],
-        &[0, proto],
-        &be16(ip, 2).wrapping_sub(20).to_be_bytes(),
-    ]
-    .concat();
+    let pseudo = [&ip[12..20], &[0, proto], &be16(ip, 2).wrapping_sub(20).to_be_bytes()].concat();
     let with_pseudo: &[u8] = if proto == 1 { &[] } else { &pseudo };
-    assert_eq!(
-        ones_sum(&[with_pseudo, segment]),
-        0xFFFF,
-        "checksum of protocol {proto}"
-    );
+    assert_eq!(ones_sum(&[with_pseudo, segment]), 0xFFFF, "checksum of protocol {proto}");
     let mut seen = Seen {
         time_us,
         src: be32(ip, 12),
@@ -122,8 +113,7 @@ fn packet(time_us: i64, ip: &[u8]) -> Seen {
     }
     if proto == 6 {
         (seen.seq, seen.ack) = (be32(segment, 4), be32(segment, 8));
-        (seen.header_words, seen.flags, seen.window) =
-            (segment[12] >> 4, segment[13], be16(segment, 14));
+        (seen.header_words, seen.flags, seen.window) = (segment[12] >> 4, segment[13], be16(segment, 14));
         seen.options = segment[20..usize::from(seen.header_words) * 4].to_vec();
     }
     if proto == 17 {

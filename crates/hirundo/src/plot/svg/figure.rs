@@ -4,8 +4,7 @@ use super::super::axis::{DayTick, Values, day_text, day_ticks, index};
 use super::super::label::spread;
 use super::super::series::{Chart, Line, gaps};
 use super::ink::{
-    AXIS, BADGE, BADGE_TEXT, FONTS, GRID, HATCH, PAPER, SOFT, TEXT, VEIL, dark_style, escaped,
-    fill, identifier, stroke, text_width,
+    AXIS, BADGE, BADGE_TEXT, FONTS, GRID, HATCH, PAPER, SOFT, TEXT, VEIL, dark_style, escaped, fill, identifier, stroke, text_width,
 };
 use super::{Options, path, real};
 use crate::period::Lang;
@@ -56,19 +55,10 @@ pub(super) struct Figure<'a> {
 }
 
 impl<'a> Figure<'a> {
-    pub(super) fn lay_out(
-        chart: &'a Chart,
-        options: &'a Options,
-        width: f64,
-        height: f64,
-    ) -> Figure<'a> {
+    pub(super) fn lay_out(chart: &'a Chart, options: &'a Options, width: f64, height: f64) -> Figure<'a> {
         let lines: Vec<Line> = chart.drawn().collect();
         let days = chart.period.len_days();
-        let head = if options.titled {
-            PAD + TITLE + 36.0
-        } else {
-            PAD
-        };
+        let head = if options.titled { PAD + TITLE + 36.0 } else { PAD };
         let ticks_max = index((height - head) / 60.0, 10).max(2);
         let values = Values::of(&lines, ticks_max);
         let tick_width = |tick: &f64| text_width(&values.label(*tick), SMALL);
@@ -112,15 +102,10 @@ impl<'a> Figure<'a> {
             .map(|line| text_width(&line.name, LABEL) * 1.06)
             .fold(0.0, f64::max);
         let room = self.width * NAME_SHARE_MAX;
-        let badges = if self.chart.marks_drawn().next().is_some() {
-            60.0
-        } else {
-            0.0
-        };
+        let badges = if self.chart.marks_drawn().next().is_some() { 60.0 } else { 0.0 };
         let rows = (self.bottom - self.top - badges) / NAME_GAP;
         let named = self.lines.iter().all(|line| line.end().is_some());
-        self.direct =
-            self.width >= 480.0 && widest <= room && named && real(self.lines.len()) <= rows;
+        self.direct = self.width >= 480.0 && widest <= room && named && real(self.lines.len()) <= rows;
         if self.direct {
             self.right = self.width - PAD - NAME_OFFSET - widest;
             return;
@@ -154,9 +139,7 @@ impl<'a> Figure<'a> {
         let mut badges = vec![(0, 0.0); days.len()];
         for (day, number) in days {
             let x = self.x(real(day));
-            let row = ends
-                .iter()
-                .position(|end| x - end >= 2.0 * BADGE_RADIUS + 2.0);
+            let row = ends.iter().position(|end| x - end >= 2.0 * BADGE_RADIUS + 2.0);
             let row = row.unwrap_or(BADGE_ROWS_MAX - 1);
             if let (Some(end), Some(badge)) = (ends.get_mut(row), badges.get_mut(number)) {
                 *end = x;
@@ -225,9 +208,7 @@ impl<'a> Figure<'a> {
 
     fn push_text(&mut self, (x, y): (f64, f64), attributes: &str, text: &str) {
         let text = escaped(text);
-        self.push(&format!(
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" {attributes}>{text}</text>"
-        ));
+        self.push(&format!("<text x=\"{x:.1}\" y=\"{y:.1}\" {attributes}>{text}</text>"));
     }
 
     /// The text for those who do not see the figure.
@@ -256,10 +237,7 @@ impl<'a> Figure<'a> {
         let title = shorten(&self.chart.title, columns).into_owned();
         self.push_text(
             (PAD, PAD + TITLE - 2.0),
-            &format!(
-                "font-size=\"{TITLE}\" font-weight=\"bold\" {}",
-                TEXT.attributes()
-            ),
+            &format!("font-size=\"{TITLE}\" font-weight=\"bold\" {}", TEXT.attributes()),
             &title,
         );
         let key = match self.chart.lang {
@@ -297,16 +275,10 @@ impl<'a> Figure<'a> {
                 Lang::English => "no observation",
                 Lang::Japanese => "観測なし",
             };
-            let place = (
-                (self.left + self.right) / 2.0,
-                (self.top + self.bottom) / 2.0,
-            );
+            let place = ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0);
             self.push_text(
                 place,
-                &format!(
-                    "text-anchor=\"middle\" font-size=\"15\" {}",
-                    SOFT.attributes()
-                ),
+                &format!("text-anchor=\"middle\" font-size=\"15\" {}", SOFT.attributes()),
                 text,
             );
         }
@@ -342,11 +314,7 @@ impl<'a> Figure<'a> {
             let attributes = format!("text-anchor=\"middle\" {}", SOFT.attributes());
             self.push_text((x, y + 20.0), &attributes, &tick.label);
             if !tick.year.is_empty() {
-                self.push_text(
-                    (x, y + 36.0),
-                    &format!("font-weight=\"bold\" {attributes}"),
-                    &tick.year,
-                );
+                self.push_text((x, y + 36.0), &format!("font-weight=\"bold\" {attributes}"), &tick.year);
             }
         }
     }
@@ -355,11 +323,7 @@ impl<'a> Figure<'a> {
     fn draw_lines(&mut self) {
         let few = self.days <= 45;
         for bold in [false, true] {
-            for (number, line) in std::mem::take(&mut self.lines)
-                .into_iter()
-                .enumerate()
-                .rev()
-            {
+            for (number, line) in std::mem::take(&mut self.lines).into_iter().enumerate().rev() {
                 let values = if bold { &line.mean } else { &line.daily };
                 let drawn = path::draw(values, |day, value| (self.x(day), self.y(value)));
                 let (width, opacity) = if bold { ("2.6", "1") } else { ("1", "0.5") };
@@ -438,11 +402,7 @@ impl<'a> Figure<'a> {
             ));
             let name = self.lines.get(number).map_or("", |line| line.name.as_str());
             let name = shorten(name, LEGEND_COLUMNS_MAX).into_owned();
-            self.push_text(
-                (x + 26.0, y + 4.5),
-                &format!("font-size=\"{LABEL}\" {}", TEXT.attributes()),
-                &name,
-            );
+            self.push_text((x + 26.0, y + 4.5), &format!("font-size=\"{LABEL}\" {}", TEXT.attributes()), &name);
         }
         if !self.direct {
             return;
@@ -450,10 +410,7 @@ impl<'a> Figure<'a> {
         let ends: Vec<(f64, f64)> = self
             .lines
             .iter()
-            .filter_map(|line| {
-                line.end()
-                    .map(|(day, value)| (self.x(real(day)), self.y(value)))
-            })
+            .filter_map(|line| line.end().map(|(day, value)| (self.x(real(day)), self.y(value))))
             .collect();
         let wanted: Vec<f64> = ends.iter().map(|(_, y)| *y).collect();
         let placed = spread(&wanted, NAME_GAP, self.top + 4.0, self.bottom - 2.0);
@@ -467,10 +424,7 @@ impl<'a> Figure<'a> {
                  stroke-opacity=\"0.6\" {}/>",
                 stroke(number)
             ));
-            let attributes = format!(
-                "font-size=\"{LABEL}\" font-weight=\"bold\" {}",
-                fill(number)
-            );
+            let attributes = format!("font-size=\"{LABEL}\" font-weight=\"bold\" {}", fill(number));
             self.push_text((x, to + 4.5), &attributes, &name);
         }
     }

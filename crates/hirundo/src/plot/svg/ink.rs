@@ -86,17 +86,12 @@ pub(super) const BADGE_TEXT: Tone = Tone {
     dark: "#15181d",
 };
 
-const TONES: [Tone; 9] = [
-    PAPER, TEXT, SOFT, GRID, AXIS, VEIL, HATCH, BADGE, BADGE_TEXT,
-];
+const TONES: [Tone; 9] = [PAPER, TEXT, SOFT, GRID, AXIS, VEIL, HATCH, BADGE, BADGE_TEXT];
 
 impl Tone {
     /// The attributes of an element in this tone: right without style sheets, and changed by the one below.
     pub(super) fn attributes(self) -> String {
-        format!(
-            "class=\"{}\" {}=\"{}\"",
-            self.class, self.attribute, self.light
-        )
+        format!("class=\"{}\" {}=\"{}\"", self.class, self.attribute, self.light)
     }
 }
 
@@ -118,19 +113,10 @@ pub(super) fn dark_style(id: &str) -> String {
     let mut rules = String::new();
     for tone in TONES {
         // Writing to a String cannot fail.
-        write!(
-            rules,
-            "#{id} .{}{{{}:{}}}",
-            tone.class, tone.attribute, tone.dark
-        )
-        .unwrap_or_default();
+        write!(rules, "#{id} .{}{{{}:{}}}", tone.class, tone.attribute, tone.dark).unwrap_or_default();
     }
     for (place, (_, dark)) in SERIES.iter().enumerate() {
-        write!(
-            rules,
-            "#{id} .hl{place}{{stroke:{dark}}}#{id} .hf{place}{{fill:{dark}}}"
-        )
-        .unwrap_or_default();
+        write!(rules, "#{id} .hl{place}{{stroke:{dark}}}#{id} .hf{place}{{fill:{dark}}}").unwrap_or_default();
     }
     format!("<style>@media (prefers-color-scheme: dark){{{rules}}}</style>")
 }

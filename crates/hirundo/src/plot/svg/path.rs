@@ -32,12 +32,7 @@ pub(super) fn draw(values: &[Option<f64>], at: impl Fn(f64, f64) -> (f64, f64)) 
     drawn
 }
 
-fn finish(
-    run: &mut Vec<(usize, f64)>,
-    days: usize,
-    at: &impl Fn(f64, f64) -> (f64, f64),
-    drawn: &mut Drawn,
-) {
+fn finish(run: &mut Vec<(usize, f64)>, days: usize, at: &impl Fn(f64, f64) -> (f64, f64), drawn: &mut Drawn) {
     let points = thinned(std::mem::take(run), days);
     if let [(day, value)] = points.as_slice() {
         drawn.alone.push(at(real(*day), *value));
@@ -60,16 +55,10 @@ fn thinned(run: Vec<(usize, f64)>, days: usize) -> Vec<(usize, f64)> {
     let mut kept = Vec::new();
     for chunk in run.chunks(part) {
         let by_value = |left: &&(usize, f64), right: &&(usize, f64)| left.1.total_cmp(&right.1);
-        let (Some(low), Some(high)) =
-            (chunk.iter().min_by(by_value), chunk.iter().max_by(by_value))
-        else {
+        let (Some(low), Some(high)) = (chunk.iter().min_by(by_value), chunk.iter().max_by(by_value)) else {
             continue;
         };
-        let (first, second) = if low.0 <= high.0 {
-            (low, high)
-        } else {
-            (high, low)
-        };
+        let (first, second) = if low.0 <= high.0 { (low, high) } else { (high, low) };
         kept.push(*first);
         if first.0 != second.0 {
             kept.push(*second);

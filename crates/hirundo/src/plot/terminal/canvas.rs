@@ -92,32 +92,18 @@ impl Canvas {
     /// A straight line of the mean (after Bresenham), both ends included.
     pub(super) fn line(&mut self, from: Place, to: Place, series: usize) {
         let steps = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)).max(1);
-        let between = |start: usize, end: usize, step: usize| {
-            (start * (steps - step) + end * step + steps / 2) / steps
-        };
+        let between = |start: usize, end: usize, step: usize| (start * (steps - step) + end * step + steps / 2) / steps;
         for step in 0..=steps {
-            self.dot(
-                (between(from.0, to.0, step), between(from.1, to.1, step)),
-                series,
-                true,
-            );
+            self.dot((between(from.0, to.0, step), between(from.1, to.1, step)), series, true);
         }
     }
 
     /// The rows as text.
     pub(super) fn lines(&self, ink: &Ink<'_>) -> Vec<String> {
         let empty: Vec<bool> = (0..self.columns)
-            .map(|column| {
-                (0..self.rows).all(|row| {
-                    self.cells
-                        .get(row * self.columns + column)
-                        .is_none_or(|cell| cell.bits == 0)
-                })
-            })
+            .map(|column| (0..self.rows).all(|row| self.cells.get(row * self.columns + column).is_none_or(|cell| cell.bits == 0)))
             .collect();
-        let veiled = |column: usize| {
-            self.veiled.get(column) == Some(&true) && empty.get(column) == Some(&true)
-        };
+        let veiled = |column: usize| self.veiled.get(column) == Some(&true) && empty.get(column) == Some(&true);
         self.cells
             .chunks(self.columns.max(1))
             .map(|row| {
@@ -143,11 +129,7 @@ impl Canvas {
             return String::new();
         }
         if cell.bits == 0 {
-            return if veiled {
-                "\u{1b}[2m".to_owned()
-            } else {
-                String::new()
-            };
+            return if veiled { "\u{1b}[2m".to_owned() } else { String::new() };
         }
         let colour = ink.colours[cell.series % ink.colours.len()];
         if cell.strong {
@@ -173,10 +155,7 @@ impl Canvas {
             };
         }
         // Each series has its letters at other columns, so that they do not all meet where the lines do.
-        if ink.letters
-            && cell.strong
-            && (column + 3 * cell.series) % LETTER_DISTANCE == LETTER_DISTANCE / 2
-        {
+        if ink.letters && cell.strong && (column + 3 * cell.series) % LETTER_DISTANCE == LETTER_DISTANCE / 2 {
             return letter(cell.series);
         }
         char::from_u32(0x2800 + u32::from(cell.bits)).unwrap_or(' ')
