@@ -265,8 +265,8 @@ mod tests {
 
     #[test]
     fn levels_come_back() {
-        for seed in 0..50 {
-            let valid = codes(700 + seed as usize, 1, seed);
+        for seed in 0..50u16 {
+            let valid = codes(700 + usize::from(seed), 1, u64::from(seed));
             let mut validity = Validity::default();
             for &code in &valid {
                 validity.push(code == 1, 1);
