@@ -44,7 +44,7 @@ pub struct Global {
     #[arg(long, global = true, value_enum, env = "HIRUNDO_LANG", default_value_t = Lang::English)]
     pub lang: Lang,
     /// Threads; 0 means one for each core
-    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = threads)]
     pub threads: usize,
     /// No progress bars and no closing words
     #[arg(short, long, global = true)]
@@ -366,4 +366,14 @@ pub enum Page {
     Marks,
     /// What decoding can count as unreadable
     Reasons,
+}
+
+/// Most threads that can be asked for; each holds up to about 250 MB.
+const THREADS_MAX: usize = 256;
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads) if threads <= THREADS_MAX => Ok(threads),
+        Ok(_) | Err(_) => Err(format!("give 0 to {THREADS_MAX}")),
+    }
 }

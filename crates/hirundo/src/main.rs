@@ -16,17 +16,25 @@ const EXIT_FAILED: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.global.verbose);
-    match commands::run(cli) {
+    tell_panics();
+    // A panic has been told by then; what is left is to fail like any other command.
+    let Ok(ended) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::run(cli))) else {
+        return failed("the command ended at an internal error, which is told above");
+    };
+    match ended {
         Ok(commands::Done::Yes) => ExitCode::SUCCESS,
         Ok(commands::Done::No) => ExitCode::from(EXIT_NO),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nothing is left to do about a standard error that cannot be written to.
-            let written = writeln!(std::io::stderr().lock(), "error: {}", screen::one_line(&error));
-            drop(written);
-            ExitCode::from(EXIT_FAILED)
-        }
+        Err(error) => failed(&screen::one_line(&error)),
     }
+}
+
+/// Says why, once.
+fn failed(why: &str) -> ExitCode {
+    // Nothing is left to do about a standard error that cannot be written to.
+    let written = writeln!(std::io::stderr().lock(), "error: {why}");
+    drop(written);
+    ExitCode::from(EXIT_FAILED)
 }
 
 /// Whoever reads our output has read enough; that is success.
@@ -36,6 +44,17 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
             .downcast_ref::<std::io::Error>()
             .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     })
+}
+
+/// Libraries may panic on damaged files; the command then fails, and this says what can be done.
+fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("unknown");
+        tracing::error!(
+            "internal error at {place}: {what}; hint: `hirundo lake verify` says whether a file is damaged; if none is, please report this"
+        );
+    }));
 }
 
 fn start_log(verbose: u8) {

@@ -41,19 +41,27 @@ pub fn may_show_progress(quiet: bool) -> bool {
     !quiet && std::io::stderr().is_terminal()
 }
 
-/// An error with its causes, each said once.
+/// An error with its causes, each said once, then what to do, on a line of its own.
 pub fn one_line(error: &anyhow::Error) -> String {
-    let mut text = String::new();
+    let (mut text, mut hints) = (String::new(), Vec::new());
     for cause in error.chain() {
         let cause = cause.to_string();
-        if text.contains(&cause) {
+        let (cause, hint) = cause
+            .split_once("; hint: ")
+            .map_or((cause.as_str(), None), |(cause, hint)| (cause, Some(hint.to_owned())));
+        hints.extend(hint);
+        if text.contains(cause) {
             continue;
         }
         if !text.is_empty() {
             text.push_str(": ");
         }
-        text.push_str(&cause);
+        text.push_str(cause);
     }
-    // What to do stands on a line of its own.
-    text.replace("; hint: ", "\nhint: ")
+    hints.dedup();
+    for hint in hints {
+        text.push_str("\nhint: ");
+        text.push_str(&hint);
+    }
+    text
 }

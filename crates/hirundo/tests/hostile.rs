@@ -305,11 +305,13 @@ fn check_damages(damage: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
         // A flipped bit can pass for data here; verify has a sum over the whole file.
         let ran = ended(lake.run(&["query", "--format", "csv", "SELECT * FROM packets"]), &[0, 2]);
         assert!(
-            ran.status == Some(0) || ran.stderr.contains("the query failed"),
+            ran.status == Some(0) || ran.stderr.contains("the query failed") || ran.stderr.contains("is damaged"),
             "damage {at}: {}",
             ran.stderr
         );
-        ended(lake.run(&["top", "ports"]), &[0]);
+        // A file of another length is refused whoever asks: its day must not look quiet.
+        let expected = if damaged.len() == bytes.len() { 0 } else { 2 };
+        ended(lake.run(&["top", "ports"]), &[expected]);
         assert_eq!(ended(lake.ingest(&[place.path("captures")]), &[0]).json()["packets"], 0);
         // Compaction must not turn damage into a file whose sums are right.
         let compacting = Lake(place.path("compacting"));
@@ -347,7 +349,6 @@ fn cut_files_are_named() {
 
 /// Every part in turn: pages, their heads, the footer, the footer's length.
 #[test]
-#[ignore = "known defect: the Parquet reader panics on some damage, and verification reads pages of files whose sum is wrong"]
 fn flipped_bytes_are_named() {
     check_damages(|bytes| {
         let step = bytes.len() / 61;
@@ -512,7 +513,6 @@ fn files_without_a_record_do_not_count() {
 }
 
 #[test]
-#[ignore = "known defect: a recorded file that is missing or empty is passed over, and the count is too small"]
 fn a_missing_file_is_no_quiet_day() {
     let place = Place::new();
     let lake = three_days(&place);
@@ -535,7 +535,6 @@ fn verification_lists_damaged_records() {
 }
 
 #[test]
-#[ignore = "known defect: the version in a record is not looked at"]
 fn records_of_a_later_version_are_refused() {
     let place = Place::new();
     let lake = three_days(&place);
@@ -546,7 +545,6 @@ fn records_of_a_later_version_are_refused() {
 }
 
 #[test]
-#[ignore = "known defect: a damaged journal can name any file of the machine"]
 fn a_journal_reaches_nothing_outside_the_lake() {
     let place = Place::new();
     let lake = three_days(&place);
@@ -559,7 +557,6 @@ fn a_journal_reaches_nothing_outside_the_lake() {
 
 /// What `--out` names may be a link (or a pipe, or a device): it is written to, not replaced.
 #[test]
-#[ignore = "known defect: whatever --out names is replaced by a regular file, even a device"]
 fn an_export_does_not_replace_what_is_no_file() {
     let place = Place::new();
     let lake = three_days(&place);
@@ -583,7 +580,6 @@ fn a_name_that_is_not_utf8_can_be_given() {
 }
 
 #[test]
-#[ignore = "known defect: a line break in a file's name breaks the line of a warning in two"]
 fn a_warning_is_one_line() {
     let place = Place::new();
     let path = place.path("bad\nerror: all is lost.pcap");

@@ -83,6 +83,9 @@ pub fn day(writer: &mut Writer, marks: &MarkTable, day: i64) -> Result<Compacted
         .map(|record| record.rows)
         .sum();
     let name = crate::lake::digest(before.keys().map(String::as_str).collect::<Vec<_>>().join("\n").as_bytes());
+    for (path, record) in &before {
+        writer.lake().check_bytes(path, record)?;
+    }
     let mut change = Change {
         version: crate::lake::FORMAT,
         removed: before.keys().cloned().collect(),

@@ -120,6 +120,22 @@ struct Journal {
     remove: Vec<String>,
 }
 
+impl Journal {
+    /// Whether it names nothing but files of the lake; the first that is none.
+    fn check(&self) -> std::result::Result<(), &str> {
+        let mut paths = self.add.iter().flat_map(|(waiting, place)| [waiting, place]).chain(&self.remove);
+        paths.find(|path| !is_of_lake(path)).map_or(Ok(()), |path| Err(path))
+    }
+}
+
+/// Whether a relative path stays in the folder of a table or of the lake's records.
+fn is_of_lake(path: &str) -> bool {
+    let mut parts = path.split('/');
+    let folder = parts.next().unwrap_or("");
+    let known = folder == OWN || crate::schema::TABLES.iter().any(|table| table.name == folder);
+    known && parts.all(|part| !matches!(part, "" | "." | ".."))
+}
+
 /// What retention took away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retained {
@@ -246,6 +262,10 @@ impl Lake {
         self.store.sweep()?;
         if let Some(bytes) = self.store.get(JOURNAL)? {
             let journal: Journal = parse(&self.store, JOURNAL, &bytes)?;
+            journal.check().map_err(|path| Error::Damaged {
+                path: self.store.path(JOURNAL),
+                reason: format!("it names {path:?}, which is no file of a lake"),
+            })?;
             self.finish(&journal)?;
         }
         let waiting = self.store.list("", WAITING)?;
@@ -276,11 +296,61 @@ impl Lake {
         let mut batches = Vec::new();
         for path in self.store.list(BATCHES, "json")? {
             if let Some(bytes) = self.store.get(&path)? {
-                let batch = parse(&self.store, &path, &bytes)?;
+                let batch: Batch = parse(&self.store, &path, &bytes)?;
+                self.check_version(&path, batch.version)?;
                 batches.push((path, batch));
             }
         }
         Ok(batches)
+    }
+
+    /// Checks that a file's bytes are those that were written.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when they are not, or the file is gone.
+    pub fn check_bytes(&self, relative: &str, record: &FileRecord) -> Result<()> {
+        let path = self.store.path(relative);
+        match self.store.get(relative)? {
+            Some(bytes) if bytes.len() as u64 == record.bytes && digest(&bytes) == record.digest => Ok(()),
+            Some(_) => Err(Error::Damaged {
+                path,
+                reason: "its bytes are not those that were written".to_owned(),
+            }),
+            None => Err(Error::Damaged {
+                path,
+                reason: "it is recorded and cannot be found".to_owned(),
+            }),
+        }
+    }
+
+    fn check_version(&self, path: &str, version: u32) -> Result<()> {
+        if version == FORMAT {
+            return Ok(());
+        }
+        let reason =
+            format!("{path} has version {version} and this program knows {FORMAT}; hint: use the version of hirundo that wrote it");
+        Err(Error::NotALake {
+            path: self.store.root().to_owned(),
+            reason,
+        })
+    }
+
+    /// Checks that every recorded file is there with its recorded length: a file that is gone would make
+    /// its day look quiet.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for the first that is not.
+    pub fn check_present(&self) -> Result<()> {
+        for (relative, record) in self.files()? {
+            let path = self.store.path(&relative);
+            let reason = match std::fs::metadata(&path) {
+                Ok(metadata) if metadata.len() == record.bytes => continue,
+                Ok(metadata) => format!("it has {} bytes, and {} were written", metadata.len(), record.bytes),
+                Err(error) => format!("it is recorded and cannot be found ({error})"),
+            };
+            return Err(Error::Damaged { path, reason });
+        }
+        Ok(())
     }
 
     /// Every change with its path, in order of path.
@@ -291,7 +361,8 @@ impl Lake {
         let mut changes = Vec::new();
         for path in self.store.list(CHANGES, "json")? {
             if let Some(bytes) = self.store.get(&path)? {
-                let change = parse(&self.store, &path, &bytes)?;
+                let change: Change = parse(&self.store, &path, &bytes)?;
+                self.check_version(&path, change.version)?;
                 changes.push((path, change));
             }
         }

@@ -237,7 +237,7 @@ pub const SENSORS: Table = Table {
             "up_slots",
             U16,
             false,
-            "bit n: something was seen in the n-th five minutes of the hour; unite with bit_or, `slot_secs` gives seconds",
+            "bit n: up in the n-th five minutes of the hour, because something was seen in them or within the hour around them in the same capture; unite with bit_or, `slot_secs` gives seconds",
         ),
         column("seen", U64, false, "frames read"),
         column("kept", U64, false, "of them packets stored"),

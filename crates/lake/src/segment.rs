@@ -24,6 +24,9 @@ pub const DAY_US: i64 = 24 * HOUR_US;
 /// Microseconds of one slot of up-time: five minutes.
 const SLOT_US: i64 = 300_000_000;
 
+/// Longest silence inside a capture that is taken for a quiet Internet and not for a sensor that was down.
+const BRIDGE_US: i64 = 12 * SLOT_US;
+
 /// What one sensor showed in one hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -241,9 +244,14 @@ impl OpenPiece {
     fn count(&mut self, time_us: i64, sensor: u16, kept: bool) {
         let slot = &mut self.slot;
         if !slot.open || slot.sensor != sensor || !(0..SLOT_US).contains(&time_us.wrapping_sub(slot.begin_us)) {
+            let last = *slot;
             self.close_slot();
+            let begin_us = time_us.div_euclid(SLOT_US) * SLOT_US;
+            if last.open && last.sensor == sensor {
+                self.bridge(last.begin_us, begin_us, sensor);
+            }
             self.slot = OpenSlot {
-                begin_us: time_us.div_euclid(SLOT_US) * SLOT_US,
+                begin_us,
                 sensor,
                 open: true,
                 seen: 0,
@@ -257,6 +265,20 @@ impl OpenPiece {
         }
         self.slot.seen += 1;
         self.slot.kept += u64::from(kept);
+    }
+
+    /// Counts the slots between two packets of one capture as up-time when they are few: a quiet quarter of
+    /// an hour at a small sensor is no outage.
+    fn bridge(&mut self, from_us: i64, to_us: i64, sensor: u16) {
+        if !(SLOT_US..=BRIDGE_US).contains(&to_us.saturating_sub(from_us)) {
+            return;
+        }
+        let mut begin_us = from_us + SLOT_US;
+        while begin_us < to_us {
+            let hour_us = begin_us.div_euclid(HOUR_US) * HOUR_US;
+            self.seen.entry((hour_us, sensor)).or_default().up_slots |= 1 << ((begin_us - hour_us) / SLOT_US);
+            begin_us += SLOT_US;
+        }
     }
 
     fn close_slot(&mut self) {

@@ -91,6 +91,13 @@ impl Session {
     /// When the lake cannot be read or the engine refuses its settings.
     pub fn open(lake: &Lake, threads: usize, memory_bytes: usize) -> Result<Session> {
         let lock = lake.read_lock()?;
+        lake.check_present()?;
+        let unrecorded = lake.orphans()?.len();
+        if unrecorded > 0 {
+            tracing::warn!(
+                "{unrecorded} files of an ingest that is running or was cut short are counted too; running the ingest again completes it"
+            );
+        }
         let mut config = SessionConfig::new().with_information_schema(true);
         let options = config.options_mut();
         options.execution.time_zone = Some("UTC".to_owned());

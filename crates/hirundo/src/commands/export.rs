@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use hirundo_lake::Answer;
@@ -36,11 +37,7 @@ pub fn run(global: &Global, options: &cli::Export) -> Result<Done> {
         let rows = if options.out.as_os_str() == "-" {
             write(answer, options.written_as, &mut std::io::stdout()).await?
         } else {
-            let partial = options.out.with_extension("partial");
-            let file = File::create(&partial).with_context(|| format!("could not create {}", partial.display()))?;
-            let rows = write(answer, options.written_as, &mut BufWriter::new(file)).await?;
-            std::fs::rename(&partial, &options.out).with_context(|| format!("could not write {}", options.out.display()))?;
-            rows
+            write_file(answer, options.written_as, &options.out).await?
         };
         if !global.quiet {
             let hidden = if hide {
@@ -52,6 +49,28 @@ pub fn run(global: &Global, options: &cli::Export) -> Result<Done> {
         }
         Ok(Done::Yes)
     })
+}
+
+/// Writes a file that is there whole or not at all; what is no regular file (a pipe, a device) is written to.
+async fn write_file(answer: Answer, kind: ExportAs, path: &Path) -> Result<u64> {
+    let failed = || format!("could not write {}", path.display());
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        let mut file = File::options().write(true).open(path).with_context(failed)?;
+        return write(answer, kind, &mut file).await.with_context(failed);
+    }
+    // A link is followed: what it points to is replaced, not the link.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    let mut out = BufWriter::new(&mut file);
+    let rows = write(answer, kind, &mut out).await.with_context(failed)?;
+    out.flush().with_context(failed)?;
+    drop(out);
+    file.persist(&path).with_context(failed)?;
+    Ok(rows)
 }
 
 async fn write(mut answer: Answer, kind: ExportAs, out: &mut (dyn Write + Send)) -> Result<u64> {

@@ -104,8 +104,10 @@ impl Watch for Progress {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).add(input, outcome);
         if let Some(damage) = outcome.damage.as_ref().filter(|_| !self.quiet) {
             let packets = outcome.packets + outcome.known;
+            let file = input.path.display().to_string();
+            let file = crate::view::text::visible(&file);
             self.bar
-                .suspend(|| tracing::warn!("{}: {damage} ({packets} packets before that are kept)", input.path.display()));
+                .suspend(|| tracing::warn!("{file}: {damage} ({packets} packets before that are kept)"));
         }
     }
 }

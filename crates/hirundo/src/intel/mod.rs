@@ -1,6 +1,6 @@
 //! What is known of an address beside the packet: its region and AS as of a day, and whether a research organisation scans from it.
 //!
-//! Databases and lists are read once and flattened into lookup tables ([`table`]); nothing changes after
+//! Databases and lists are read once and flattened into lookup tables (`table`); nothing changes after
 //! [`Intel::load`], so every thread reads without a lock.
 
 pub mod bogon;
