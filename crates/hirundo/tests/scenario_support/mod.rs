@@ -130,8 +130,8 @@ impl Simulated {
         sources
     }
 
-    /// The five-minute slots of each sensor and hour that have a packet in the captures, as the lake's bits;
-    /// keys as `SENSOR HOUR` (seconds since 1970).
+    /// The five-minute slots of each sensor and hour that have a packet in the captures, or lie between two
+    /// packets of a capture whose slots begin at most an hour apart, as the lake's bits; keys as `SENSOR HOUR` (seconds since 1970).
     pub(crate) fn slots(&self) -> Counts {
         let mut slots = Counts::new();
         for sensor in &self.scenario.sensors {
@@ -139,11 +139,15 @@ impl Simulated {
             for entry in std::fs::read_dir(folder).expect("list the captures") {
                 let file = File::open(entry.expect("list the captures").path()).expect("open a capture");
                 let mut capture = Capture::open(Box::new(file)).expect("read a capture");
+                let mut last: Option<i64> = None;
                 while let Some(frame) = capture.next().expect("read a capture") {
-                    let time_us = frame.time_ns / 1000;
-                    let hour = time_us.div_euclid(HOUR_US) * (HOUR_US / 1_000_000);
-                    let slot = time_us.rem_euclid(HOUR_US) / (5 * MINUTE_US);
-                    *slots.entry(format!("{} {hour}", sensor.name)).or_default() |= 1 << slot;
+                    let begin = (frame.time_ns / 1000).div_euclid(5 * MINUTE_US);
+                    let from = last.filter(|last| (1..=12).contains(&(begin - last))).unwrap_or(begin);
+                    for slot in from.min(begin)..=begin {
+                        let hour = slot.div_euclid(12) * (HOUR_US / 1_000_000);
+                        *slots.entry(format!("{} {hour}", sensor.name)).or_default() |= 1 << slot.rem_euclid(12);
+                    }
+                    last = Some(begin);
                 }
             }
         }

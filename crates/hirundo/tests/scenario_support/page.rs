@@ -55,7 +55,7 @@ Equal to the packet, as the captures arrived and again after `hirundo lake compa
 - packets with Mirai's mark, in all, by region and by port
 - distinct sources, in all and by region; of Mirai-type sources both by the verdict (`tool`) and by the mark of their packets
 - both quarters' rankings of ports and regions, every row with count, share, rank and count before; cumulative sources by region
-- the five-minute slots in which each sensor saw something, and none in an outage
+- the five-minute slots in which each sensor was up, and none in an outage
 ";
 
 /// Compares the page in the repository, or writes it.
@@ -171,7 +171,7 @@ fn tools(found: &Found<'_>, page: &mut String) {
 }
 
 fn outages(found: &Found<'_>, page: &mut String) {
-    *page += "\n## Outages\n\nUp-time is counted in slots of five minutes with at least one packet; a sensor that sees few packets has empty slots by chance.\n\n\
+    *page += "\n## Outages\n\nUp-time is counted in slots of five minutes with at least one packet in them or around them (silence of up to an hour inside a capture is taken for quiet); a sensor that sees few packets has empty slots by chance.\n\n\
         | sensor | out of order (UTC) | up, planted, days | up, recovered, days |\n|---|---|---:|---:|\n";
     let up: Counts = super::counts(
         found.lake,
