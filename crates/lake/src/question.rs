@@ -146,12 +146,24 @@ fn plan(subject: Subject, measure: Measure, filter: &Filter) -> Plan {
     if measure == Measure::CumulativeSources {
         // Distinct a day first; the outer query adds the days up.
         let keys: String = subject.keys().iter().map(|key| format!(", {key}")).collect();
-        let hosts = if subject == Subject::Sources {
-            "1"
-        } else {
-            "count(DISTINCT src) + count(DISTINCT src6)"
+        let distinct = |address: &str| {
+            format!(
+                "SELECT day{keys}, count(*) AS hosts FROM (SELECT DISTINCT day{keys}, {address} FROM {table} WHERE {address} IS NOT NULL {filter}) GROUP BY day{keys}"
+            )
         };
-        let table = format!("(SELECT day{keys}, {hosts} AS hosts FROM {table} WHERE true {filter} GROUP BY day{keys})");
+        let table = match subject {
+            Subject::Sources => format!("(SELECT day{keys}, 1 AS hosts FROM {table} WHERE true {filter} GROUP BY day{keys})"),
+            Subject::Ports
+            | Subject::Regions
+            | Subject::Tools
+            | Subject::Networks
+            | Subject::Kinds
+            | Subject::Sensors
+            | Subject::Scanners
+            | Subject::All => {
+                format!("({} UNION ALL {})", distinct("src"), distinct("src6"))
+            }
+        };
         return Plan {
             table,
             value,

@@ -296,12 +296,17 @@ fn load_databases(options: &IntelOptions, warnings: &mut Vec<String>) -> Result<
             max: DATABASES_MAX,
         });
     }
+    // Files do not depend on each other, and reading them is most of the time until an ingest begins.
+    let loaded: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = files.iter().map(|(file, day)| scope.spawn(|| database::load(file, *day))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
     let mut databases = Vec::with_capacity(files.len());
-    for (file, day) in files {
-        match database::load(&file, day) {
-            Ok(database) => databases.push(database),
-            Err(source) => return Err(IntelError::Database { file, source }),
-        }
+    for (loaded, (file, _)) in loaded.into_iter().zip(files) {
+        databases.push(loaded.map_err(|source| IntelError::Database { file, source })?);
     }
     let nothing = |has: fn(&Version) -> bool| !databases.iter().any(|database| has(&database.version));
     if nothing(|version| version.has_regions) {
