@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::process::Stdio;
+use std::sync::OnceLock;
 
 use ask_support::{Known, day, key, lake, ranking, within, world};
 use serde_json::Value;
@@ -186,13 +187,30 @@ fn people_read_the_rank_before() {
     );
 }
 
-/// Days of up-time of a day: five minutes for each slot in which a sensor saw anything.
-fn sensor_days(packets: &[Known], day: i32, sensor: Option<&str>) -> f64 {
-    let seen = packets
+/// The five-minute slots in which each sensor was up: those with a packet, and those between two packets of
+/// its capture whose slots begin at most an hour apart.
+fn slots(packets: &[Known]) -> BTreeSet<(&'static str, i64)> {
+    let mut slots = BTreeSet::new();
+    let mut last: Option<(&str, i64)> = None;
+    for packet in packets {
+        let slot = packet.time_us / (5 * MINUTE_US);
+        let near = last.filter(|(sensor, last)| *sensor == packet.sensor && (1..=12).contains(&(slot - last)));
+        let from = near.map_or(slot, |(_, last)| last);
+        slots.extend((from..=slot).map(|slot| (packet.sensor, slot)));
+        last = Some((packet.sensor, slot));
+    }
+    slots
+}
+
+/// Days of up-time of a day: five minutes for each slot.
+fn sensor_days(day: i32, sensor: Option<&str>) -> f64 {
+    static SLOTS: OnceLock<BTreeSet<(&str, i64)>> = OnceLock::new();
+    let count = SLOTS
+        .get_or_init(|| slots(&world().packets))
         .iter()
-        .filter(|packet| packet.day == day && sensor.is_none_or(|sensor| packet.sensor == sensor));
-    let slots: BTreeSet<(&str, i64)> = seen.map(|packet| (packet.sensor, packet.time_us / (5 * MINUTE_US))).collect();
-    slots.len() as f64 * 300.0 / 86_400.0
+        .filter(|(name, slot)| slot / 288 == i64::from(day) && sensor.is_none_or(|sensor| *name == sensor))
+        .count();
+    count as f64 * 300.0 / 86_400.0
 }
 
 /// Compares the program's daily numbers of April with ours, gaps and means too.
@@ -208,7 +226,7 @@ fn check_trend(options: &[&str], sensor: Option<&str>, per_sensor: bool, counts:
     let largest = ranking("ports", "packets", &april);
     assert_eq!(rows.len(), 30 * largest.len().min(12), "{options:?}");
     let value = |name: &str, day: i32| {
-        let observed = sensor_days(packets, day, sensor);
+        let observed = sensor_days(day, sensor);
         let count = packets
             .iter()
             .filter(|packet| packet.day == day && counts(packet) && key("ports", packet).unwrap().1 == name)
@@ -375,11 +393,7 @@ fn functions_and_questions_from_standard_input() {
 }
 
 fn count_slots(packets: &[Known]) -> i64 {
-    let slots: BTreeSet<(&str, i64)> = packets
-        .iter()
-        .map(|packet| (packet.sensor, packet.time_us / (5 * MINUTE_US)))
-        .collect();
-    i64::try_from(slots.len()).unwrap()
+    i64::try_from(slots(packets).len()).unwrap()
 }
 
 #[test]
