@@ -15,12 +15,12 @@ PAGES = tables functions reasons
 NPM = npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo geo build release test fmt lint unit doc check-docs docs golden bench fuzz clean-demo
+.PHONY: help demo geo fonts build release test fmt lint unit doc check-docs docs golden bench fuzz evaluate clean-demo
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: geo build ## Simulate two quarters, ingest them, show rankings and a trend
+demo: geo fonts build ## Simulate two quarters, ingest them, show rankings and a trend, write the quarterly report
 	@set -e; \
 	run() { printf '\n$$ hirundo'; printf ' %s' "$$@"; printf '\n'; "$(HIRUNDO)" "$$@"; }; \
 	export HIRUNDO_LAKE="$(DEMO)/lake"; \
@@ -33,11 +33,15 @@ demo: geo build ## Simulate two quarters, ingest them, show rankings and a trend
 	run ingest "$(DEMO)/captures"; \
 	run top ports --period 2022Q2 -n 5; \
 	run top regions --period 2022Q2 -n 5; \
-	run trend ports --period 2022Q2 --svg "$(DEMO)/ports.svg"; \
+	run trend ports --period 2022Q2; \
+	run report investigate 2022Q2 --dir "$(DEMO)/reports"; \
+	run report 2022Q2 --lang ja,en --dir "$(DEMO)/reports"; \
 	printf '\n%s\n' \
-		"That was simulated traffic; its truth is in $(DEMO)/captures/truth.json, the figure in $(DEMO)/ports.svg." \
+		"That was simulated traffic; its truth is in $(DEMO)/captures/truth.json. Its quarterly report:" \
+		"  $(DEMO)/reports/2022Q2/2022Q2.en.html   2022Q2.en.pdf   2022Q2.ja.html   2022Q2.ja.pdf" \
 		"Go on with:" \
 		"  export PATH=\"$(CARGO_TARGET_DIR)/quick:\$$PATH\" HIRUNDO_LAKE=$(DEMO)/lake" \
+		"  hirundo report init 2022Q2 --dir $(DEMO)/reports" \
 		"  hirundo trend all --period 2022Q2 --mark mirai --region JP" \
 		"  hirundo query \"SELECT ip(src), count(*) FROM packets GROUP BY src ORDER BY 2 DESC LIMIT 10\"" \
 		"  hirundo --lang ja top regions --period 2022Q2 --by cumulative-sources --tool mirai" \
@@ -48,6 +52,12 @@ geo:
 	@$(NPM) sh setup/geo.sh >/dev/null || printf '%s\n' \
 		"WARNING: there are no databases of regions and ASes: every region will be ZZ and every AS unknown." \
 		"hint: install Node.js with npm and run setup/geo.sh, or put .mmdb files into data/geo, then make clean-demo demo" >&2
+
+# Without fonts everything works; the report is then written without its PDF.
+fonts:
+	@$(NPM) sh setup/fonts.sh >/dev/null || printf '%s\n' \
+		"WARNING: there are no fonts for PDFs; reports are written as pages only." \
+		"hint: install Node.js with npm and run setup/fonts.sh" >&2
 
 build: ## Build the program quickly (debug assertions on)
 	cargo build $(CARGO_QUICK) -p hirundo
@@ -89,5 +99,8 @@ bench: release ## Measure (release build)
 fuzz: ## Fuzz every target, ten minutes in all
 	scripts/fuzz.sh $$(($(FUZZ_SECS) / $(words $(wildcard fuzz/fuzz_targets/*.rs))))
 
+evaluate: release ## Hold what reports say against the truth of many simulations
+	scripts/evaluate.sh
+
 clean-demo: ## Remove what the demo made
-	rm -rf "$(DEMO)/captures" "$(DEMO)/lake" "$(DEMO)/ports.svg"
+	rm -rf "$(DEMO)/captures" "$(DEMO)/lake" "$(DEMO)/reports"

@@ -195,7 +195,7 @@ fn measure(plan: &Plan) -> Result<Findings> {
             path
         }
     };
-    let inputs = inputs::find(&[path.display().to_string()], None)?;
+    let inputs = inputs::find(&[path.to_owned()], None)?;
     let search = plan.geo.is_empty() && plan.capture.is_some();
     let intel = Intel::load(&IntelOptions {
         databases: plan.geo.clone(),

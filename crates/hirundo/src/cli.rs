@@ -40,9 +40,16 @@ pub struct Global {
     /// How to print: a table for people, JSON or CSV for programs
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-    /// Language of names and titles
-    #[arg(long, global = true, value_enum, env = "HIRUNDO_LANG", default_value_t = Lang::English)]
-    pub lang: Lang,
+    /// Language of names and titles: en, ja; `report` takes several (ja,en)
+    #[arg(
+        long = "lang",
+        global = true,
+        value_enum,
+        env = "HIRUNDO_LANG",
+        value_delimiter = ',',
+        value_name = "LANG"
+    )]
+    pub langs: Vec<Lang>,
     /// Threads; 0 means one for each core
     #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = threads)]
     pub threads: usize,
@@ -52,6 +59,13 @@ pub struct Global {
     /// Say more (-v, -vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Global {
+    /// The language asked for; English when none is.
+    pub fn lang(&self) -> Lang {
+        self.langs.first().copied().unwrap_or_default()
+    }
 }
 
 /// Commands.
@@ -66,6 +80,12 @@ pub enum Command {
     Top(Top),
     /// Follow ports, regions or tools day by day, with 7-day mean, as a plot or numbers
     Trend(Trend),
+    /// Write the report of a quarter, a month or a day: web page, PDF, Markdown, and the data behind it
+    ///
+    /// Everything goes to DIR/PERIOD. The analyst's words are read from DIR/commentary/PERIOD.LANG.md and
+    /// DIR/annotations.toml; `report init PERIOD` writes skeletons of them, `report check PERIOD` says what is
+    /// missing or no longer agrees with the data.
+    Report(Report),
     /// Ask anything in SQL
     ///
     /// Tables: packets, hourly, daily, sources, sensors (`hirundo docs tables` describes their columns).
@@ -91,10 +111,13 @@ pub enum Command {
 pub struct Ingest {
     /// Captures, folders of them, quoted patterns, or - for standard input
     #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<String>,
+    pub paths: Vec<PathBuf>,
     /// Name of the sensor; without it, the first sub-folder below a given folder is the name, else `local`
     #[arg(long)]
     pub sensor: Option<String>,
+    /// What the sensors are (name, group, region, addresses); `sensors.toml` in a given folder is read by itself
+    #[arg(long, value_name = "FILE")]
+    pub sensors: Option<PathBuf>,
     /// First bytes of TCP and UDP payloads to keep (0 to 255)
     #[arg(long, default_value_t = hirundo_lake::segment::PAYLOAD_BYTES_DEFAULT, value_name = "BYTES")]
     pub payload: u8,
@@ -235,6 +258,105 @@ pub struct Trend {
     /// Which packets count
     #[command(flatten)]
     pub only: Only,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_precedence_over_arg = true)]
+pub struct Report {
+    /// What else than to write it.
+    #[command(subcommand)]
+    pub command: Option<ReportCommand>,
+    /// Which report, and how.
+    #[command(flatten)]
+    pub options: ReportOptions,
+}
+
+/// Commands of `report`.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Write skeletons for the analyst's words, with what was found, the most surprising first
+    Init(ReportOptions),
+    /// Say what is missing or no longer agrees with the data; exit status 1 when something is
+    Check(ReportOptions),
+    /// Print all findings with their evidence (for programs: --format json)
+    Findings(ReportOptions),
+    /// Make up a host investigation of the period's Mirai-type sources, for demonstrations
+    Investigate {
+        /// Which report.
+        #[command(flatten)]
+        options: ReportOptions,
+        /// Seed; the same seed makes the same hosts
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// File to write; DIR/investigations/PERIOD/simulated.ndjson by default
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Traffic Light Protocol, version 2.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tlp {
+    /// For everybody: the publication rules must hold
+    Clear,
+    /// For the community
+    Green,
+    /// For the members and their clients
+    Amber,
+    /// For the members alone
+    #[value(name = "amber+strict")]
+    AmberStrict,
+    /// For the recipients' eyes
+    Red,
+}
+
+/// Form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// A web page that stands alone
+    Html,
+    /// A PDF to print
+    Pdf,
+    /// Markdown with figures beside it
+    Md,
+    /// CSV and SQL of every table and figure
+    Data,
+}
+
+/// Which report, and how.
+#[derive(Clone, Debug, Args)]
+pub struct ReportOptions {
+    /// 2022Q2, 2022-04, 2022-06-26
+    #[arg(default_value = "last quarter")]
+    pub period: String,
+    /// Folder of reports and of the analyst's words
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// What to write
+    #[arg(long = "as", value_enum, value_delimiter = ',', default_value = "html,pdf,md,data")]
+    pub forms: Vec<ReportForm>,
+    /// Rows of the tables of ports and regions
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub top: usize,
+    /// The home region
+    #[arg(long, env = "HIRUNDO_HOME", default_value = "JP", value_name = "CODE")]
+    pub home: String,
+    /// Who may read it; anything but a report for everybody may hold more
+    #[arg(long, value_enum, default_value_t = Tlp::Clear)]
+    pub tlp: Tlp,
+    /// Who publishes it
+    #[arg(long, env = "HIRUNDO_PUBLISHER", default_value = "", value_name = "NAME")]
+    pub publisher: String,
+    /// Day on which it is made; today by default
+    #[arg(long, value_name = "DATE")]
+    pub made: Option<String>,
+    /// Fingerprints of devices (recog's folder of XML files), for host investigations in DIR/investigations/PERIOD
+    #[arg(long, env = "HIRUNDO_RECOG", value_name = "DIR")]
+    pub recog: Option<PathBuf>,
+    /// Folder with the fonts for the PDF (setup/fonts.sh brings them)
+    #[arg(long, env = "HIRUNDO_FONTS", value_name = "DIR")]
+    pub fonts: Option<PathBuf>,
 }
 
 /// Options of `query`.

@@ -373,7 +373,7 @@ fn damaged_records_stop_writers() {
         (&record, "[]"),
         ("_hirundo/journal.json", "{"),
         ("_hirundo/format.json", "x"),
-        ("_hirundo/format.json", "{\"format\":2}"),
+        ("_hirundo/format.json", "{\"format\":99}"),
     ] {
         let lake = Lake(place.path("damaged"));
         copy(&whole.0, &lake.0);
@@ -386,7 +386,7 @@ fn damaged_records_stop_writers() {
             &["lake", "retain", "--packets", "1"],
         ] {
             let ran = ended(lake.run(command), &[2]);
-            let told = ran.stderr.contains(path) || ran.stderr.contains("format 2");
+            let told = ran.stderr.contains(path) || ran.stderr.contains("format 99");
             assert!(told, "{path}, {command:?}: {}", ran.stderr);
         }
         assert!(
@@ -524,7 +524,6 @@ fn a_missing_file_is_no_quiet_day() {
 }
 
 #[test]
-#[ignore = "known defect: the first damaged record ends verification, with a hint to run verification"]
 fn verification_lists_damaged_records() {
     let place = Place::new();
     let lake = three_days(&place);
@@ -539,7 +538,7 @@ fn records_of_a_later_version_are_refused() {
     let place = Place::new();
     let lake = three_days(&place);
     let record = lake.0.join(files_of(&lake, "_hirundo/batches/").remove(0));
-    let text = fs::read_to_string(&record).unwrap().replace("\"version\": 1", "\"version\": 99");
+    let text = fs::read_to_string(&record).unwrap().replace("\"version\": 2", "\"version\": 99");
     fs::write(&record, text).unwrap();
     ended(lake.run(&["lake", "compact"]), &[2]).says(&["99"]);
 }
@@ -571,7 +570,6 @@ fn an_export_does_not_replace_what_is_no_file() {
 }
 
 #[test]
-#[ignore = "known defect: a name that is not UTF-8 is taken below a folder and refused on the command line"]
 fn a_name_that_is_not_utf8_can_be_given() {
     let place = Place::new();
     let path = place.path("x").with_file_name(OsString::from_vec(b"\xff.pcap".to_vec()));

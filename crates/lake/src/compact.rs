@@ -58,7 +58,7 @@ pub fn days(writer: &Writer, first: i64, last: i64, force: bool) -> Result<Vec<i
     Ok(days.into_iter().filter(|(_, open)| *open).map(|(day, _)| day).collect())
 }
 
-fn is_compact(path: &str) -> bool {
+pub(crate) fn is_compact(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(PREFIX))
 }
 

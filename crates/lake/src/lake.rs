@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::seal::TableFile;
 use crate::store::{Lock, Store};
 
 /// Version of the layout on disk.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 /// Folder of everything that is not a table.
 const OWN: &str = "_hirundo";
 const FORMAT_FILE: &str = "_hirundo/format.json";
@@ -293,15 +294,34 @@ impl Lake {
     /// # Errors
     /// When one cannot be read.
     pub fn batches(&self) -> Result<Vec<(String, Batch)>> {
-        let mut batches = Vec::new();
-        for path in self.store.list(BATCHES, "json")? {
-            if let Some(bytes) = self.store.get(&path)? {
-                let batch: Batch = parse(&self.store, &path, &bytes)?;
-                self.check_version(&path, batch.version)?;
-                batches.push((path, batch));
-            }
-        }
-        Ok(batches)
+        self.records(BATCHES, |batch: &Batch| batch.version)?.into_iter().collect()
+    }
+
+    /// Every record of a folder, in order of path, each as it could be read.
+    fn records<T: DeserializeOwned>(&self, folder: &str, version: impl Fn(&T) -> u32) -> Result<Vec<Result<(String, T)>>> {
+        let read = |path: String| {
+            let bytes = self.store.get(&path).transpose()?;
+            Some(bytes.and_then(|bytes| {
+                let record: T = parse(&self.store, &path, &bytes)?;
+                self.check_version(&path, version(&record))?;
+                Ok((path, record))
+            }))
+        };
+        Ok(self.store.list(folder, "json")?.into_iter().filter_map(read).collect())
+    }
+
+    /// What is wrong with records that cannot be read, in words.
+    ///
+    /// # Errors
+    /// When the folders of records cannot be listed.
+    pub fn damaged_records(&self) -> Result<Vec<String>> {
+        let batches = self.records(BATCHES, |batch: &Batch| batch.version)?;
+        let changes = self.records(CHANGES, |change: &Change| change.version)?;
+        let errors = batches
+            .into_iter()
+            .filter_map(Result::err)
+            .chain(changes.into_iter().filter_map(Result::err));
+        Ok(errors.map(|error| error.to_string()).collect())
     }
 
     /// Checks that a file's bytes are those that were written.
@@ -358,15 +378,7 @@ impl Lake {
     /// # Errors
     /// When one cannot be read.
     pub fn changes(&self) -> Result<Vec<(String, Change)>> {
-        let mut changes = Vec::new();
-        for path in self.store.list(CHANGES, "json")? {
-            if let Some(bytes) = self.store.get(&path)? {
-                let change: Change = parse(&self.store, &path, &bytes)?;
-                self.check_version(&path, change.version)?;
-                changes.push((path, change));
-            }
-        }
-        Ok(changes)
+        self.records(CHANGES, |change: &Change| change.version)?.into_iter().collect()
     }
 
     /// The files that count, by relative path: recorded, and not gone by a later change.

@@ -114,6 +114,30 @@ impl Subject {
         }
     }
 
+    /// Distinct sources of a day as the table `sources` has counted them; `None` where a row that counts may
+    /// be one that the filter, or the grouping, sets apart from others of its source.
+    fn counted_hosts(self, filter: &Filter) -> Option<&'static str> {
+        match self {
+            Subject::Sensors if filter.kinds.is_empty() => Some("sum(sensor_host)"),
+            Subject::Regions | Subject::Tools | Subject::Networks | Subject::Scanners | Subject::All if filter.kinds.is_empty() => {
+                match filter.sensors.len() {
+                    0 => Some("sum(host)"),
+                    1 => Some("sum(sensor_host)"),
+                    _ => None,
+                }
+            }
+            Subject::Kinds
+            | Subject::Sources
+            | Subject::Ports
+            | Subject::Sensors
+            | Subject::Regions
+            | Subject::Tools
+            | Subject::Networks
+            | Subject::Scanners
+            | Subject::All => None,
+        }
+    }
+
     const fn needs_source(self) -> bool {
         match self {
             Subject::Sources | Subject::Networks | Subject::Scanners => true,
@@ -123,7 +147,9 @@ impl Subject {
 }
 
 /// The cheapest table that has every column asked for.
-fn plan(subject: Subject, measure: Measure, filter: &Filter) -> Plan {
+///
+/// `settled`: every day asked about is compacted, so that the table `sources` has counted its distinct sources.
+fn plan(subject: Subject, measure: Measure, filter: &Filter, settled: bool) -> Plan {
     let by_port = subject == Subject::Ports || !filter.ports.is_empty() || !filter.marks.is_empty();
     let by_source = subject.needs_source()
         || matches!(measure, Measure::Sources | Measure::CumulativeSources)
@@ -142,7 +168,17 @@ fn plan(subject: Subject, measure: Measure, filter: &Filter) -> Plan {
         (Measure::Sources, _) => "count(DISTINCT src) + count(DISTINCT src6)",
         (Measure::CumulativeSources, _) => "sum(hosts)",
     };
+    let counted = (settled && table == "sources" && measure == Measure::CumulativeSources)
+        .then(|| subject.counted_hosts(filter))
+        .flatten();
     let filter = filter.sql() + &subject.known();
+    if let Some(value) = counted {
+        return Plan {
+            table: table.to_owned(),
+            value,
+            filter,
+        };
+    }
     if measure == Measure::CumulativeSources {
         // Distinct a day first; the outer query adds the days up.
         let keys: String = subject.keys().iter().map(|key| format!(", {key}")).collect();
@@ -232,7 +268,7 @@ fn text_is(column: &str, value: &str) -> String {
     }
 }
 
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
@@ -241,10 +277,11 @@ fn days(names: [&'static str; 2], days: Days) -> [(&'static str, Parameter); 2] 
 }
 
 /// The SQL of a ranking: what the docs and the report show. Its parameters are `$first`, `$last`,
-/// `$before_first`, `$before_last` and `$limit`.
+/// `$before_first`, `$before_last` and `$limit`. `settled`: all days of both periods are
+/// (see [`Session::is_settled`]).
 #[must_use]
-pub fn top_sql(subject: Subject, measure: Measure, filter: &Filter) -> String {
-    let plan = plan(subject, measure, filter);
+pub fn top_sql(subject: Subject, measure: Measure, filter: &Filter, settled: bool) -> String {
+    let plan = plan(subject, measure, filter, settled);
     let keys = subject.keys();
     let same: Vec<String> = keys.iter().map(|key| format!("(r.{key} IS NOT DISTINCT FROM b.{key})")).collect();
     include_str!("../sql/top.sql")
@@ -262,7 +299,8 @@ impl Session {
     /// # Errors
     /// When the query fails.
     pub async fn top(&self, subject: Subject, measure: Measure, filter: &Filter, now: Days, before: Days, limit: i64) -> Result<Answer> {
-        let sql = top_sql(subject, measure, filter);
+        let settled = self.is_settled(now) && self.is_settled(before);
+        let sql = top_sql(subject, measure, filter, settled);
         let mut parameters = days(["first", "last"], now).to_vec();
         parameters.extend(days(["before_first", "before_last"], before));
         parameters.push(("limit", Parameter::Number(limit)));
@@ -284,7 +322,7 @@ impl Session {
         lead_in: i32,
         limit: i64,
     ) -> Result<Answer> {
-        let plan = plan(subject, measure, filter);
+        let plan = plan(subject, measure, filter, self.is_settled((lead_in, period.1)));
         let keys = subject.keys();
         let template = if keys.is_empty() {
             include_str!("../sql/trend_all.sql")

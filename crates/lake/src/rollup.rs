@@ -82,6 +82,10 @@ pub struct SourceRow {
     pub first_us: i64,
     /// Last packet, µs.
     pub last_us: i64,
+    /// Whether it is the first row of its source.
+    pub is_host: bool,
+    /// Whether it is the first row of its source at its sensor.
+    pub is_sensor_host: bool,
 }
 
 /// The packets of one day of a segment, in order of source, and what their sources are.
@@ -184,9 +188,14 @@ impl Sources {
         if differ {
             self.scratch.sort_unstable();
         }
+        let mut sensor = None;
         for group in self.scratch.chunk_by(|a, b| a.0 >> 24 == b.0 >> 24) {
             let ports = 1 + group.windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
-            self.rows.push(book(&self.packets, source, group, ports));
+            let mut row = book(&self.packets, source, group, ports);
+            row.is_host = sensor.is_none();
+            row.is_sensor_host = sensor != Some(row.sensor);
+            sensor = Some(row.sensor);
+            self.rows.push(row);
         }
     }
 }
@@ -210,6 +219,8 @@ fn book(packets: &[Packet], source: Source, group: &[(u64, u32)], ports: usize) 
         ports: u32::try_from(ports).unwrap_or(u32::MAX),
         first_us: i64::MAX,
         last_us: i64::MIN,
+        is_host: false,
+        is_sensor_host: false,
     };
     for &(_, at) in group {
         let packet = &packets[at as usize];
@@ -235,6 +246,8 @@ pub struct CountRow {
     pub key: CountKey,
     /// Packets and bytes.
     pub volume: Volume,
+    /// Distinct sources; counted in rows of `ports` only.
+    pub hosts: u64,
 }
 
 /// Hour of the day, sensor, protocol, region, tool, mark and kind in 64 bits.
@@ -313,8 +326,11 @@ pub struct Counts {
     /// Rows of `ports`, by port, then sensor and protocol; the rest of their keys means nothing.
     pub ports: Vec<CountRow>,
     open: MixMap<Volume>,
+    /// Of each sensor and protocol of the open port: number of distinct sources, and the last of them.
+    hosts: MixMap<(u64, u32)>,
     port: Option<u16>,
     last: Option<(CountKey, Volume)>,
+    last_source: Option<(CountKey, u32)>,
     day_begin_us: i64,
 }
 
@@ -325,11 +341,13 @@ impl Counts {
         self.daily.clear();
         self.ports.clear();
         self.open.clear();
+        self.hosts.clear();
         self.last = None;
+        self.last_source = None;
         self.day_begin_us = day * DAY_US;
     }
 
-    /// Counts a packet; packets come in order of destination port.
+    /// Counts a packet; packets come in order of destination port, those of a port in order of source.
     #[inline(always)]
     pub fn observe(&mut self, packet: &Packet, source: &Source) {
         let port = packet.present.has(Present::PORTS).then_some(packet.dst_port);
@@ -342,6 +360,14 @@ impl Counts {
             packets: 1,
             bytes: u64::from(packet.ip_len),
         };
+        let of_source = (key.of_port(), packet.source_at);
+        if self.last_source != Some(of_source) {
+            self.last_source = Some(of_source);
+            let (hosts, last) = self.hosts.entry(of_source.0.0).or_insert((0, u32::MAX));
+            if *last != packet.source_at {
+                (*hosts, *last) = (*hosts + 1, packet.source_at);
+            }
+        }
         match &mut self.last {
             Some((last, volume)) if *last == key => volume.add(one),
             Some(_) | None => {
@@ -366,12 +392,19 @@ impl Counts {
                 dst_port: self.port,
                 key,
                 volume,
+                hosts: 0,
             });
         }
         let rows = &mut self.hourly[from..];
         rows.sort_unstable_by_key(|row| row.key.of_day());
         sum_up(rows, CountKey::of_day, self.day_begin_us, &mut self.daily);
+        let ports_from = self.ports.len();
         sum_up(rows, CountKey::of_port, self.day_begin_us, &mut self.ports);
+        for row in &mut self.ports[ports_from..] {
+            row.hosts = self.hosts.get(&row.key.0).map_or(0, |hosts| hosts.0);
+        }
+        self.hosts.clear();
+        self.last_source = None;
         rows.sort_unstable_by_key(|row| row.key);
     }
 }

@@ -196,6 +196,12 @@ pub const PORTS: Table = Table {
         ),
         column("packets", U64, false, "number of packets"),
         column("bytes", U64, false, "sum of their IP lengths, bytes"),
+        column(
+            "hosts",
+            U64,
+            false,
+            "distinct sources of the row; exact once the day is compacted, before that the sum over the arriving files",
+        ),
     ],
 };
 
@@ -223,6 +229,18 @@ pub const SOURCES: Table = Table {
         ),
         column("first", Time, false, "first packet of the row"),
         column("last", Time, false, "last packet of the row"),
+        column(
+            "host",
+            U8,
+            false,
+            "1 in one row of each source, else 0: the sum counts distinct sources a day (\"cumulative sources\"); exact once the day is compacted, before that within each arriving file",
+        ),
+        column(
+            "sensor_host",
+            U8,
+            false,
+            "1 in one row of each source and sensor, else 0: the sum counts distinct sources a day at each sensor; exact as `host` is",
+        ),
     ],
 };
 

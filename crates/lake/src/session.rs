@@ -1,6 +1,6 @@
 //! Asking the lake: one session for everything that queries it, and the only place that knows the engine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -14,9 +14,11 @@ use datafusion::execution::context::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 
+use crate::compact::is_compact;
 use crate::error::{Error, Result, io};
 use crate::functions;
-use crate::lake::Lake;
+use crate::lake::{Lake, day_of};
+use crate::question::Days;
 use crate::schema::{self, Table};
 use crate::store::Lock;
 
@@ -81,6 +83,8 @@ impl Answer {
 /// A session over one lake. While it lives, no compaction changes files under it.
 pub struct Session {
     context: SessionContext,
+    /// Days with files of `sources` that came since the day was compacted, or before.
+    unsettled: BTreeSet<i64>,
     _lock: Option<Lock>,
 }
 
@@ -92,12 +96,16 @@ impl Session {
     pub fn open(lake: &Lake, threads: usize, memory_bytes: usize) -> Result<Session> {
         let lock = lake.read_lock()?;
         lake.check_present()?;
-        let unrecorded = lake.orphans()?.len();
-        if unrecorded > 0 {
+        let orphans = lake.orphans()?;
+        if !orphans.is_empty() {
+            let unrecorded = orphans.len();
             tracing::warn!(
                 "{unrecorded} files of an ingest that is running or was cut short are counted too; running the ingest again completes it"
             );
         }
+        let files = lake.files()?;
+        let sources = files.keys().chain(&orphans).filter(|path| path.starts_with(schema::SOURCES.name));
+        let unsettled = sources.filter(|path| !is_compact(path)).filter_map(|path| day_of(path)).collect();
         let mut config = SessionConfig::new().with_information_schema(true);
         let options = config.options_mut();
         options.execution.time_zone = Some("UTC".to_owned());
@@ -118,7 +126,20 @@ impl Session {
         for table in schema::TABLES {
             context.register_table(table.name, Arc::new(listing(lake, table, &context)?))?;
         }
-        Ok(Session { context, _lock: lock })
+        Ok(Session {
+            context,
+            unsettled,
+            _lock: lock,
+        })
+    }
+
+    /// Whether all days of a span are compacted, so that what is "exact once compacted" is exact.
+    #[must_use]
+    pub fn is_settled(&self, days: Days) -> bool {
+        self.unsettled
+            .range(i64::from(days.0)..=i64::from(days.1).max(i64::from(days.0)))
+            .next()
+            .is_none()
     }
 
     /// Asks. Only questions: nothing that would change or create anything.

@@ -431,6 +431,7 @@ fn ports_group(encoder: &mut Encoder, segment: &Segment, rows: &[CountRow]) -> R
         codes(encoder, 2, &column(rows, |row| row.dst_port))?,
         volume(encoder, 3, rows, |row| row.volume.packets)?,
         volume(encoder, 4, rows, |row| row.volume.bytes)?,
+        volume(encoder, 5, rows, |row| row.hosts)?,
     ])
 }
 
@@ -472,6 +473,8 @@ fn sources_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, pac
         encoder.numbers(11, &ports, None, Layout::Split)?,
         encoder.numbers(12, &first, None, Layout::Split)?,
         encoder.numbers(13, &last, None, Layout::Split)?,
+        codes(encoder, 14, &column(rows, |row| Some(u16::from(row.is_host))))?,
+        codes(encoder, 15, &column(rows, |row| Some(u16::from(row.is_sensor_host))))?,
     ])
 }
 

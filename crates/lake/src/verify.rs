@@ -35,10 +35,18 @@ pub struct Verified {
 /// Reads everything; `progress` hears the bytes read so far.
 ///
 /// # Errors
-/// When records cannot be read at all.
+/// When the lake cannot be read at all.
 pub fn verify(lake: &Lake, progress: &mut dyn FnMut(u64)) -> Result<Verified> {
     let _lock = lake.read_lock()?;
-    let mut verified = Verified::default();
+    let mut verified = Verified {
+        findings: lake.damaged_records()?,
+        ..Verified::default()
+    };
+    if !verified.findings.is_empty() {
+        // Without all records nobody knows which files count.
+        verified.find("the files were not checked: what they should be stands in records that cannot be read".to_owned());
+        return Ok(verified);
+    }
     let files = lake.files()?;
     let retained = lake.retained()?;
     verified.orphans = lake.orphans()?;

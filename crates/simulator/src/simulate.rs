@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use hirundo_packet::encode::{Framing, PcapWriter};
@@ -18,6 +19,9 @@ use crate::wire::Wire;
 
 /// Name of the truth's file in the output directory; written last, so that it also says "complete".
 pub const TRUTH_FILE: &str = "truth.json";
+
+/// Name of the file that says what the sensors are, and that nothing here is real.
+const SENSORS_FILE: &str = "sensors.toml";
 
 /// Length of an Ethernet header in bytes.
 const ETHERNET_BYTES: u64 = 14;
@@ -52,7 +56,7 @@ pub struct Summary {
     pub truth_path: PathBuf,
 }
 
-/// Simulates `scenario` into the directory `out`: `<sensor>/<YYYY-MM-DD>.pcap` and `truth.json`.
+/// Simulates `scenario` into the directory `out`: `<sensor>/<YYYY-MM-DD>.pcap`, `sensors.toml` and `truth.json`.
 ///
 /// `out` is made when it does not exist and must be empty when it does. A sensor that was down for a whole day has
 /// no file of that day; one that was up and saw nothing has a file without packets. The same scenario and seed
@@ -71,6 +75,8 @@ pub fn simulate(scenario: &Scenario, seed: u64, out: &Path, progress: &mut dyn F
         capture_bytes += written.capture_bytes;
         Ok(written.ip_bytes)
     })?;
+    let sensors_path = out.join(SENSORS_FILE);
+    fs::write(&sensors_path, sensors_text(scenario, seed)).map_err(|source| failed("write", &sensors_path, source))?;
     let truth_path = out.join(TRUTH_FILE);
     let file = File::create(&truth_path).map_err(|source| failed("create", &truth_path, source))?;
     let mut file = BufWriter::new(file);
@@ -174,6 +180,26 @@ fn room(scenario: &Scenario, day: Day, packets: u64) -> Result<(), SimulatorErro
         packets_max: scenario.packets_max,
         day: day.to_string(),
     })
+}
+
+/// What an observation knows of its sensors: `sensors.toml`.
+fn sensors_text(scenario: &Scenario, seed: u64) -> String {
+    let mut text = format!("simulated = \"scenario {}, seed {seed}\"\n", scenario.name);
+    for sensor in &scenario.sensors {
+        let range = |&(first, count): &(u32, u32)| {
+            let last = Ipv4Addr::from(first.saturating_add(count.saturating_sub(1)));
+            format!("\"{}-{last}\"", Ipv4Addr::from(first))
+        };
+        let addresses: Vec<String> = sensor.addresses.iter().map(range).collect();
+        text.push_str(&format!(
+            "\n[[sensor]]\nname = \"{}\"\ngroup = \"{}\"\nregion = \"{}\"\naddresses = [{}]\n",
+            sensor.name,
+            sensor.group,
+            sensor.region,
+            addresses.join(", ")
+        ));
+    }
+    text
 }
 
 /// Makes the output directory and a folder for each sensor.

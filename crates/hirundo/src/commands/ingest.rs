@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Done, lake_path, threads};
 use crate::cli::{self, Geo, Global};
 use crate::ingest::reader::{Outcome, Watch};
-use crate::ingest::{self, Input, Report, Settings};
+use crate::ingest::{self, Input, Report, Settings, roster};
 use crate::intel::{Intel, IntelOptions};
 use crate::screen;
 use crate::view::Format;
@@ -23,7 +23,21 @@ pub fn run(global: &Global, options: &cli::Ingest) -> Result<Done> {
     let inputs = ingest::inputs::find(&options.paths, options.sensor.as_deref())?;
     let lake = Lake::open_or_create(&lake_path(global)?)?;
     let mut writer = lake.writer()?;
+    for roster in roster::find(&options.paths, options.sensors.as_deref())? {
+        writer.merge_roster(roster)?;
+    }
     let intel = intel(&options.geo, global.quiet)?;
+    let databases = intel
+        .versions()
+        .map(|version| {
+            let file = version.file.file_name().unwrap_or_default().to_string_lossy();
+            format!("{file}: {}, {}", version.source, version.licence)
+        })
+        .collect();
+    writer.merge_roster(hirundo_lake::Roster {
+        databases,
+        ..hirundo_lake::Roster::default()
+    })?;
     let bytes = inputs.iter().map(|input| input.len_bytes).sum();
     let report = Arc::new(Mutex::new(Report::default()));
     let watch = Box::new(Progress {

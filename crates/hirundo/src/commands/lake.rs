@@ -104,7 +104,8 @@ fn bar(length: u64, quiet: bool, template: &str) -> ProgressBar {
 
 fn verify(global: &Global, repair: bool) -> Result<Done> {
     let lake = open_lake(global)?;
-    let total: u64 = retain::sizes(&lake)?.iter().map(|(_, size)| size.bytes).sum();
+    // A record that cannot be read is what verification is to tell; there is just no telling how long it takes.
+    let total: u64 = retain::sizes(&lake).map_or(0, |sizes| sizes.iter().map(|(_, size)| size.bytes).sum());
     let bar = bar(total, global.quiet, "{bar:32} {bytes}/{total_bytes}  {eta} left");
     let mut verified = verify::verify(&lake, &mut |bytes| bar.set_position(bytes))?;
     bar.finish_and_clear();

@@ -5,6 +5,7 @@ pub mod docs;
 pub mod export;
 pub mod ingest;
 pub mod lake;
+pub mod report;
 pub mod simulate;
 pub mod top;
 pub mod trend;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<Done> {
         Command::Ingest(options) => ingest::run(global, &options),
         Command::Top(options) => top::run(global, &options),
         Command::Trend(options) => trend::run(global, &options),
+        Command::Report(command) => report::run(global, &command),
         Command::Query(options) => ask::run(global, &options),
         Command::Export(options) => export::run(global, &options),
         Command::Lake(command) => lake::run(global, &command),

@@ -49,10 +49,10 @@ pub fn run(global: &Global, options: &cli::Top) -> Result<Done> {
             None => Observed::default(),
         };
         let table = table(global, options, &batches, observed_before.sensors > 0)?;
-        let title = format!("{}  {}", title(options, global.lang), now.label(global.lang));
-        let mut notes = vec![observed.sentence(global.lang)];
+        let title = format!("{}  {}", title(options, global.lang()), now.label(global.lang()));
+        let mut notes = vec![observed.sentence(global.lang())];
         if let Some(before) = before.filter(|_| observed_before.sensors > 0) {
-            notes.push(match global.lang {
+            notes.push(match global.lang() {
                 Lang::English => format!(
                     "before: {}, {}",
                     before.label(Lang::English),
@@ -66,7 +66,7 @@ pub fn run(global: &Global, options: &cli::Top) -> Result<Done> {
             });
         }
         if options.what == What::Ports {
-            notes.push(match global.lang {
+            notes.push(match global.lang() {
                 Lang::English => "a service name says what the port is registered for, not what the packets speak".to_owned(),
                 Lang::Japanese => "サービス名はIANAの登録名であり、そのプロトコルに則ったパケットとは限りません".to_owned(),
             });
@@ -255,7 +255,7 @@ fn table(global: &Global, options: &cli::Top, batches: &[RecordBatch], has_befor
     let (mut ranks_before, mut before_texts, mut values_before) = (Vec::new(), Vec::new(), Vec::new());
     for batch in batches {
         let at = batch.num_columns() - 4;
-        names.extend(labels(options.what, batch, 1, global.lang));
+        names.extend(labels(options.what, batch, 1, global.lang()));
         let value = batch.column(at).as_primitive::<Int64Type>();
         let share = batch.column(at + 1).as_primitive::<Float64Type>();
         let rank_before = batch.column(at + 2).as_primitive::<Int64Type>();
@@ -267,11 +267,11 @@ fn table(global: &Global, options: &cli::Top, batches: &[RecordBatch], has_befor
             let before = (!rank_before.is_null(row)).then(|| rank_before.value(row));
             ranks_before.push(before);
             values_before.push((!value_before.is_null(row)).then(|| value_before.value(row)));
-            before_texts.push(rank_text(before, has_before, global.lang));
+            before_texts.push(rank_text(before, has_before, global.lang()));
         }
     }
     let for_people = global.format == Format::Table;
-    let heads = match (for_people, global.lang) {
+    let heads = match (for_people, global.lang()) {
         (false, _) => ["rank", "name", "value", "share", "rank_before"],
         (true, Lang::English) => [
             "rank",

@@ -91,9 +91,9 @@ async fn chart(global: &Global, options: &cli::Trend, session: &Session, only: &
             .column(batch.num_columns() - if is_all { 1 } else { 2 })
             .as_primitive::<Int64Type>();
         let names = if is_all {
-            vec![unit(options.by, global.lang).to_owned(); batch.num_rows()]
+            vec![unit(options.by, global.lang()).to_owned(); batch.num_rows()]
         } else {
-            labels(options.what, &batch, 1, global.lang)
+            labels(options.what, &batch, 1, global.lang())
         };
         for (row, name) in names.into_iter().enumerate() {
             if largest.last().is_none_or(|last| last.0 != name) {
@@ -105,10 +105,10 @@ async fn chart(global: &Global, options: &cli::Trend, session: &Session, only: &
         }
     }
     let mut chart = Chart::new(
-        title(options, global.lang, span),
-        value_unit(options, global.lang),
+        title(options, global.lang(), span),
+        value_unit(options, global.lang()),
         span,
-        global.lang,
+        global.lang(),
     );
     for (name, values) in largest {
         let at = |day: Day| {

@@ -46,26 +46,27 @@ impl Input {
 ///
 /// # Errors
 /// When a path names nothing.
-pub fn find(paths: &[String], sensor: Option<&str>) -> Result<Vec<Input>> {
+pub fn find(paths: &[PathBuf], sensor: Option<&str>) -> Result<Vec<Input>> {
     if let Some(name) = sensor {
         check_sensor(name)?;
     }
     let mut inputs = Vec::new();
     for path in paths {
         let before = inputs.len();
-        if path == "-" || Path::new(path).exists() {
-            add(Path::new(path), sensor, &mut inputs)?;
-        } else {
+        if path.as_os_str() == "-" || path.exists() {
+            add(path, sensor, &mut inputs)?;
+        } else if let Some(pattern) = path.to_str() {
             // As in a shell: what begins with a dot is not meant by `*`.
             let options = glob::MatchOptions {
                 require_literal_leading_dot: true,
                 ..glob::MatchOptions::default()
             };
-            for found in glob::glob_with(path, options).with_context(|| format!("could not read {path:?} as a path or a pattern"))? {
+            for found in glob::glob_with(pattern, options).with_context(|| format!("could not read {pattern:?} as a path or a pattern"))? {
                 add(&found?, sensor, &mut inputs)?;
             }
         }
         if inputs.len() == before {
+            let path = path.display();
             bail!("{path} names no file; hint: give captures, folders of them, or a quoted pattern such as 'data/*.pcap.gz'");
         }
     }
@@ -138,7 +139,7 @@ fn first_time(input: &Input) -> Option<i64> {
     capture.next().ok()?.map(|frame| frame.time_ns)
 }
 
-fn check_sensor(name: &str) -> Result<()> {
+pub(super) fn check_sensor(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > SENSOR_BYTES_MAX || name.chars().any(char::is_control) {
         bail!(
             "{name:?} cannot be a sensor's name: it needs 1 to {SENSOR_BYTES_MAX} bytes and no control characters; hint: name it with --sensor"

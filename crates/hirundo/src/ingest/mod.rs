@@ -5,6 +5,7 @@ pub mod inputs;
 pub mod pipeline;
 pub mod reader;
 pub mod report;
+pub mod roster;
 
 pub use inputs::Input;
 pub use pipeline::{Settings, run};

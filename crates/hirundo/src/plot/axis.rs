@@ -8,6 +8,8 @@ use crate::view::text::thousands;
 
 /// Days beyond which the axis is ticked by months.
 const DAYS_BY_DAY_MAX: usize = 62;
+/// Powers of ten that a logarithmic axis shows.
+const POWERS_MAX: f64 = 8.0;
 /// Distances of ticks tried, in days, for short periods.
 const DAY_STEPS: [usize; 5] = [1, 2, 4, 7, 14];
 /// Distances of ticks tried, in months.
@@ -23,6 +25,7 @@ pub struct Values {
     /// The ticks, from the bottom to the top.
     pub ticks: Vec<f64>,
     step: f64,
+    logarithmic: bool,
 }
 
 impl Values {
@@ -41,6 +44,7 @@ impl Values {
                 high: 1.0,
                 ticks: vec![0.0, 1.0],
                 step: 1.0,
+                logarithmic: false,
             };
         }
         let raw = (high - low) / real(ticks_max.max(1));
@@ -59,11 +63,56 @@ impl Values {
             high: last * step,
             ticks,
             step,
+            logarithmic: false,
         }
     }
 
-    /// Where a value stands: 0 at the bottom, 1 at the top.
+    /// The logarithmic axis for some lines: from the power of ten at or below the smallest value above zero to
+    /// a round number above the largest, eight powers at most. Without values above zero, the axis of [`Values::of`].
+    pub fn logarithmic_of(lines: &[Line], ticks_max: usize) -> Values {
+        let (mut low, mut high) = (f64::INFINITY, 0.0_f64);
+        for value in lines.iter().flat_map(|line| line.daily.iter().chain(&line.mean)).flatten() {
+            if *value > 1e-280 {
+                low = low.min(*value);
+                high = high.max(*value);
+            }
+        }
+        if high == 0.0 {
+            return Values::of(lines, ticks_max);
+        }
+        let last = (high.log10() - 1e-9).ceil();
+        let first = (low.log10() + 1e-9).floor().max(last - POWERS_MAX).min(last - 1.0);
+        let powers = last - first;
+        // Twice and five times a power are ticks where there are few.
+        let factors: &[f64] = if powers <= 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let all = (0..=index(powers, 8)).flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powf(first + real(power))));
+        let mut ticks: Vec<f64> = all.collect();
+        let enough = ticks
+            .iter()
+            .position(|tick| *tick >= high * (1.0 - 1e-9))
+            .unwrap_or(ticks.len() - 1);
+        ticks.truncate(enough + 1);
+        let low = 10_f64.powf(first);
+        Values {
+            low,
+            high: ticks.last().copied().unwrap_or(low * 10.0),
+            ticks,
+            step: low,
+            logarithmic: true,
+        }
+    }
+
+    /// Whether equal distances are equal factors.
+    pub fn logarithmic(&self) -> bool {
+        self.logarithmic
+    }
+
+    /// Where a value stands: 0 at the bottom, 1 at the top. On a logarithmic axis zero is at the bottom.
     pub fn share(&self, value: f64) -> f64 {
+        if self.logarithmic {
+            let value = value.max(self.low);
+            return ((value.log10() - self.low.log10()) / (self.high.log10() - self.low.log10())).clamp(0.0, 1.0);
+        }
         ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
@@ -73,6 +122,9 @@ impl Values {
         let largest = self.low.abs().max(self.high.abs());
         if value == 0.0 {
             return "0".to_owned();
+        }
+        if self.logarithmic {
+            return power_label(value);
         }
         if largest >= 1e12 || self.step < 1e-5 {
             let digits = index(value.abs().log10().floor() - self.step.log10().floor() + 1.0, 4);
@@ -85,6 +137,15 @@ impl Values {
         let decimals = (0..=6).find(whole).and_then(|decimals| usize::try_from(decimals).ok()).unwrap_or(6);
         thousands(&format!("{value:.decimals$}"))
     }
+}
+
+/// The label of a tick of a logarithmic axis: its own digits only.
+fn power_label(value: f64) -> String {
+    if !(1e-5..1e12).contains(&value) {
+        return format!("{value:.0e}");
+    }
+    let decimals = index(-(value.log10() + 1e-9).floor(), 6);
+    thousands(&format!("{value:.decimals$}"))
 }
 
 /// A tick of the axis of days.

@@ -8,7 +8,7 @@ use super::{Chart, SERIES_MAX, Series, Window, seven_day_mean, svg, terminal};
 use crate::period::{Day, Lang, Period};
 use crate::view::text::width;
 
-fn period(text: &str) -> Period {
+pub(super) fn period(text: &str) -> Period {
     Period::parse(text, Day(19_000)).unwrap().unwrap()
 }
 
@@ -17,14 +17,14 @@ fn days(values: &[i32]) -> Vec<Option<f64>> {
 }
 
 /// A saw whose teeth differ by series; whole numbers, so that goldens do not depend on rounding.
-fn saw(series: usize, count: usize) -> Vec<Option<f64>> {
+pub(super) fn saw(series: usize, count: usize) -> Vec<Option<f64>> {
     (0..count)
         .map(|day| Some(((day * (series + 3)) % 40 + 25 * (6 - series % 6) + day % 7 * 4) as f64))
         .collect()
 }
 
 /// Three ports in a quarter, with a gap of everything, a gap of one, and two marks.
-fn quarter(lang: Lang) -> Chart {
+pub(super) fn quarter(lang: Lang) -> Chart {
     let (title, unit, names) = match lang {
         Lang::English => (
             "Destination ports",
@@ -49,7 +49,7 @@ fn quarter(lang: Lang) -> Chart {
 }
 
 /// Charts at the edges: each must be drawn by both renderers.
-fn edges() -> Vec<Chart> {
+pub(super) fn edges() -> Vec<Chart> {
     let chart = |text: &str, series: Vec<Vec<Option<f64>>>| {
         let mut chart = Chart::new("title", "unit", period(text), Lang::Japanese);
         for (number, values) in series.into_iter().enumerate() {
@@ -194,7 +194,7 @@ fn labels_keep_apart() {
 }
 
 /// Compares with the file of that name; with `HIRUNDO_UPDATE_GOLDEN` set, writes it instead.
-fn golden(found: &str, name: &str) {
+pub(super) fn golden(found: &str, name: &str) {
     let path = format!("{}/tests/golden/plot/{name}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("HIRUNDO_UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, found).unwrap();

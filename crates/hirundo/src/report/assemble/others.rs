@@ -1,0 +1,353 @@
+//! Section 2's other phenomena: chosen by surprise or by the analyst, places compared, backscatter, research scanners.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hirundo_analysis::attack::{Attack, Confidence};
+use hirundo_analysis::finding::Finding;
+use hirundo_analysis::sentence::Names as _;
+use hirundo_analysis::sentence::population::{self, Scanners, Victims};
+use hirundo_press::document::{Align, Block, Data, Section, Table};
+
+use super::{Desk, count, section};
+use crate::report::commentary::Place;
+use crate::report::facts::ports_of;
+use crate::report::figures::{Frame, lines, published};
+use crate::report::rows::whole;
+use crate::report::safety::DataKind;
+use crate::report::study::Study;
+
+/// Findings that get a section of their own, when the analyst chooses none.
+const CHOSEN: usize = 3;
+/// Ids of their figures: fixed, so that links to them stay.
+const FIGURES: [&str; 8] = [
+    "phenomenon-1",
+    "phenomenon-2",
+    "phenomenon-3",
+    "phenomenon-4",
+    "phenomenon-5",
+    "phenomenon-6",
+    "phenomenon-7",
+    "phenomenon-8",
+];
+/// Packets a day below which a subject outside the top is not told to everybody.
+const TOLD_DAILY_MIN: f64 = 20.0;
+/// Places compared side by side.
+const PLACES_MAX: usize = 6;
+/// Ports shown of each.
+const PLACE_PORTS: usize = 10;
+/// Ports and regions of victims told.
+const VICTIMS_TOLD: usize = 3;
+/// Organisations of scanners in the table.
+const ORGANISATIONS: usize = 10;
+
+impl<'a> Desk<'a> {
+    /// Section 2.
+    pub(super) fn phenomena(&mut self) -> Section {
+        let mut all = section("phenomena", self.say("注目された現象", "Notable phenomena"), Vec::new());
+        self.comment(&Place::Phenomena, &mut all.blocks);
+        all.sections.push(self.mirai());
+        let chosen = self.chosen();
+        for (id, (finding, place)) in FIGURES.into_iter().zip(chosen) {
+            let part = self.phenomenon(id, finding, &place);
+            all.sections.push(part);
+        }
+        all.sections.extend(self.places());
+        all.sections.push(self.backscatter());
+        all.sections.push(self.scanners());
+        let mut done = Vec::new();
+        self.comment(&Place::Notifications, &mut done);
+        if !done.is_empty() {
+            all.sections.push(section("notifications", self.say("対応", "What was done"), done));
+        }
+        let mut closing = Vec::new();
+        self.comment(&Place::Closing, &mut closing);
+        if !closing.is_empty() {
+            all.sections
+                .push(section("closing", self.say("おわりに", "Closing remarks"), closing));
+        }
+        all
+    }
+
+    /// The analyst's choice; without one, the most surprising that may be told.
+    fn chosen(&self) -> Vec<(&'a Finding, Place)> {
+        let written = self.order.commentary.sections.iter().filter_map(|section| {
+            let Place::Phenomenon(id) = &section.place else { return None };
+            let finding = self.study.findings.iter().find(|finding| finding.id == *id)?;
+            Some((finding, section.place.clone()))
+        });
+        let written: Vec<_> = written.collect();
+        if !written.is_empty() {
+            return written;
+        }
+        let may_be_told = |finding: &&Finding| !Study::is_damped(finding) && self.may_be_told(finding);
+        let notable = self.study.notable().into_iter().filter(may_be_told).take(CHOSEN);
+        notable.map(|finding| (finding, Place::Phenomenon(finding.id.clone()))).collect()
+    }
+
+    /// Whether a finding may be told in this edition: seen by so many sensors, and so busy, that it is nobody's
+    /// probe.
+    fn may_be_told(&self, finding: &Finding) -> bool {
+        let shown = self.shown(&finding.subject);
+        let rules = self.order.rules;
+        !rules.edition.is_public() || (shown.sensors >= rules.sensors_min && shown.packets_per_day >= TOLD_DAILY_MIN)
+    }
+
+    fn phenomenon(&mut self, id: &'static str, finding: &Finding, place: &Place) -> Section {
+        let label = self.names.label(&finding.subject);
+        let written = self.order.commentary.section(place).and_then(|section| section.title.clone());
+        let title = written.unwrap_or_else(|| label.clone());
+        let mut part = section(&format!("about-{id}"), title, Vec::new());
+        if let Some(series) = self
+            .study
+            .series_of(&finding.subject)
+            .filter(|series| self.may_be_drawn(&series.subject))
+        {
+            let frame = Frame {
+                id,
+                caption: self.say(&format!("{label}のパケット数の推移"), &format!("Packets a day: {label}")),
+                note: Some(self.rate_note()),
+                sql: self.sql(source_of(finding)),
+            };
+            let marks = self.marks("phenomena");
+            let made = lines(self.names, frame, self.facts.period, &[series], &marks);
+            let figure = self.figure(made, &[&series.subject]);
+            part.blocks.push(figure);
+        }
+        let findings = self.study.findings_of(&finding.subject);
+        let mut facts = self.story(&findings, id);
+        facts.extend(self.origin(finding, id));
+        part.blocks.push(Block::Facts(facts));
+        self.comment(place, &mut part.blocks);
+        part
+    }
+
+    /// Each place's ports side by side, under neutral names.
+    fn places(&mut self) -> Option<Section> {
+        let names = self.place_names();
+        let rows = &self.study.sensor_ports;
+        let (sensors, subjects) = (rows.texts("sensor").ok()?, ports_of(rows).ok()?);
+        let mut tops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (sensor, subject) in sensors.iter().zip(&subjects) {
+            let (Some(sensor), Some(subject)) = (sensor.as_deref(), subject) else {
+                continue;
+            };
+            tops.entry(sensor).or_default().push(self.names.label(subject));
+        }
+        let shown: Vec<(&String, &Vec<String>)> = names
+            .iter()
+            .filter_map(|(sensor, name)| Some((name, tops.get(sensor.as_str())?)))
+            .take(PLACES_MAX)
+            .collect();
+        if shown.len() < 2 {
+            return None;
+        }
+        let mut columns = vec![(self.say("順位", "Rank"), Align::Centre)];
+        columns.extend(shown.iter().map(|(name, _)| ((*name).clone(), Align::Left)));
+        let short = |port: Option<&String>| {
+            port.map(|port| port.split([' ', '（']).next().unwrap_or_default().to_owned())
+                .unwrap_or_default()
+        };
+        let cells = (0..PLACE_PORTS).map(|rank| {
+            let mut cells = vec![(rank + 1).to_string()];
+            cells.extend(shown.iter().map(|(_, ports)| short(ports.get(rank))));
+            cells
+        });
+        let table = Table {
+            id: "places".to_owned(),
+            caption: self.say("センサーごとの宛先ポート番号の順位", "Destination ports at each sensor, by rank"),
+            columns,
+            rows: cells.collect(),
+            note: Some(self.say(
+                "センサーの名称は、設置場所が特定されないように付け替えています。",
+                "Sensors bear neutral names, so that nobody can tell where they are.",
+            )),
+            data: Some("places".to_owned()),
+        };
+        let alike = self.common_ports(&shown);
+        let neutral: Vec<String> = shown.iter().map(|(name, _)| (*name).clone()).collect();
+        let table = self.table(table, self.study.sensor_ports.question.sql.clone(), |disclosure| {
+            disclosure.kinds = neutral.iter().map(|name| (name.clone(), DataKind::Label)).collect();
+            disclosure.sensors = neutral;
+        });
+        let mut part = section(
+            "places-compared",
+            self.say("観測地点による違い", "Seen from different places"),
+            vec![table],
+        );
+        part.blocks.push(Block::Facts(vec![self.fact(alike, "places")]));
+        self.comment(&Place::PlacesCompared, &mut part.blocks);
+        Some(part)
+    }
+
+    /// What all the shown places have in common, and what one alone has.
+    fn common_ports(&self, shown: &[(&String, &Vec<String>)]) -> String {
+        let sets: Vec<BTreeSet<&String>> = shown.iter().map(|(_, ports)| ports.iter().take(PLACE_PORTS).collect()).collect();
+        let all: BTreeSet<&String> = sets.iter().flatten().copied().collect();
+        let everywhere = all.iter().filter(|port| sets.iter().all(|set| set.contains(*port))).count();
+        let alone: Vec<String> = all
+            .iter()
+            .filter(|port| sets.iter().filter(|set| set.contains(*port)).count() == 1)
+            .map(|port| (*port).clone())
+            .collect();
+        let only = match (alone.is_empty(), self.order.lang) {
+            (true, _) => String::new(),
+            (false, crate::period::Lang::Japanese) => format!("1か所のみで上位10位に入ったポートは{}でした。", alone.join("、")),
+            (false, crate::period::Lang::English) => format!(" In the top 10 of one place only: {}.", alone.join(", ")),
+        };
+        self.say(
+            &format!("{}か所すべてで上位10位に入ったポートは{everywhere}件でした。{only}", shown.len()),
+            &format!("{everywhere} ports are in the top 10 of all {} places.{only}", shown.len()),
+        )
+    }
+
+    /// Neutral names of sensors: "domestic sensor 1", "overseas sensor 2", in the order of their names.
+    fn place_names(&self) -> Vec<(String, String)> {
+        let (mut home, mut abroad, mut unknown) = (0, 0, 0);
+        let facts = self.facts;
+        let mut named: Vec<(u8, String, String)> = Vec::new();
+        for sensor in &facts.sensors {
+            let region = facts.roster.sensor(sensor).and_then(|sensor| sensor.region.as_deref());
+            let (order, japanese, english, number) = match region {
+                Some(region) if region == self.order.home => (0, "国内センサー", "Domestic sensor", &mut home),
+                Some(_) => (1, "海外センサー", "Overseas sensor", &mut abroad),
+                None => (2, "センサー", "Sensor", &mut unknown),
+            };
+            *number += 1;
+            // Three of each kind, as the table has room for.
+            if *number <= PLACES_MAX / 2 || order == 2 {
+                let name = self.say(&format!("{japanese}{number}"), &format!("{english} {number}"));
+                named.push((order, sensor.clone(), name));
+            }
+        }
+        named.sort_by_key(|(order, ..)| *order);
+        named.into_iter().map(|(_, sensor, name)| (sensor, name)).collect()
+    }
+
+    fn backscatter(&mut self) -> Section {
+        let title = self.say("跳ね返りパケットから見たサービス運用妨害", "Denial of service, seen in backscatter");
+        let mut part = section("backscatter", title, Vec::new());
+        let likely: Vec<&Attack> = self
+            .study
+            .attacks
+            .attacks
+            .iter()
+            .filter(|attack| attack.confidence != Confidence::Possible)
+            .collect();
+        let addresses: BTreeSet<_> = likely.iter().map(|attack| attack.victim).collect();
+        let tally = |name: &dyn Fn(&Attack) -> Option<String>| {
+            let mut counts: BTreeMap<String, BTreeSet<std::net::IpAddr>> = BTreeMap::new();
+            for attack in &likely {
+                if let Some(name) = name(attack) {
+                    counts.entry(name).or_default().insert(attack.victim);
+                }
+            }
+            let mut counts: Vec<(String, u64)> = counts.into_iter().map(|(name, set)| (name, set.len() as u64)).collect();
+            counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            counts.truncate(VICTIMS_TOLD);
+            counts
+        };
+        let victims = Victims {
+            addresses: addresses.len() as u64,
+            regions: tally(&|attack| Some(self.names.region(&attack.region))),
+            ports: tally(&|attack| {
+                let (port, _) = attack.ports.first()?;
+                Some(self.names.port(attack.proto, *port))
+            }),
+        };
+        let mut facts = vec![self.fact(population::victims(&victims, &self.context), "backscatter")];
+        facts.push(self.fact(
+            self.say(
+                "センサーのアドレス数が少ないため、ここで捉えられるのは大規模な攻撃に限られます。",
+                "With as few addresses as are watched here, only large attacks can be seen.",
+            ),
+            "backscatter",
+        ));
+        let data = Data {
+            id: "backscatter".to_owned(),
+            title: self.say(
+                "サービス運用妨害の被害を受けたとみられるアドレスの数",
+                "Addresses that appear to be victims of denial of service",
+            ),
+            csv: format!(
+                "victims,attacks,vectors_examined,packets_needed\n{},{},{},{}\n",
+                published(Some(addresses.len() as f64), 0),
+                published(Some(likely.len() as f64), 0),
+                self.study.attacks.vectors,
+                self.study.attacks.packets_min
+            ),
+            sql: self.study.attack_rows.question.sql.clone(),
+        };
+        self.publish(data, |disclosure| {
+            let sizes = ["vectors_examined", "packets_needed"];
+            disclosure.kinds = sizes.map(|head| (head.to_owned(), DataKind::Extent)).into();
+        });
+        part.blocks.push(Block::Facts(facts));
+        self.comment(&Place::Backscatter, &mut part.blocks);
+        part
+    }
+
+    fn scanners(&mut self) -> Section {
+        let mut part = section("scanners", self.say("調査目的のスキャン", "Known research scanners"), Vec::new());
+        let ranking = &self.facts.scanners;
+        let organisations: Vec<(String, u64)> = ranking
+            .rows
+            .iter()
+            .map(|row| (self.names.label_of_tool(&row.subject), whole(row.value)))
+            .collect();
+        let rows = ranking.rows.iter().take(ORGANISATIONS).map(|row| {
+            vec![
+                self.names.label_of_tool(&row.subject),
+                count(row.value),
+                format!("{:.2}", 100.0 * row.value / self.facts.totals.packets.max(1.0)),
+            ]
+        });
+        let table = Table {
+            id: "table-scanners".to_owned(),
+            caption: self.say(
+                "調査目的のスキャンを行う組織とパケット数",
+                "Organisations known to scan for research, and their packets",
+            ),
+            columns: vec![
+                (self.say("組織", "Organisation"), Align::Left),
+                (self.say("パケット数", "Packets"), Align::Right),
+                (self.say("全パケットに占める割合（%）", "Share of all packets (%)"), Align::Right),
+            ],
+            rows: rows.collect(),
+            note: None,
+            data: Some("table-scanners".to_owned()),
+        };
+        let share = population::scanner_share(
+            &Scanners {
+                packets: whole(self.facts.totals.packets),
+                organisations,
+            },
+            &self.context,
+        );
+        let facts: Vec<_> = share.map(|text| self.fact(text, "table-scanners")).into_iter().collect();
+        if ranking.rows.is_empty() {
+            let none = self.text(
+                "既知の調査スキャナーからのパケットは観測されませんでした。",
+                "No packets of known research scanners were observed.",
+            );
+            part.blocks.push(none);
+        } else {
+            let table = self.table(table, ranking.source.question.sql.clone(), |_| {});
+            part.blocks.push(table);
+            part.blocks.push(Block::Facts(facts));
+        }
+        self.comment(&Place::Scanners, &mut part.blocks);
+        part
+    }
+}
+
+/// Which daily counts a finding rests on.
+fn source_of(finding: &Finding) -> &'static str {
+    use hirundo_analysis::finding::Subject;
+    match &finding.subject {
+        Subject::Port { .. } | Subject::PortRegion { .. } => "ports",
+        Subject::Region(_) | Subject::Total => "regions",
+        Subject::Network(_) => "networks",
+        Subject::Tool(_) => "marks",
+        Subject::ToolRegion { .. } => "mirai-regions",
+    }
+}

@@ -1,0 +1,354 @@
+//! Everything a report needs from the lake, asked once: what was observed, rankings, and daily counts by sensor.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use hirundo_analysis::finding::{Measure as Counted, Subject as About};
+use hirundo_analysis::series::{Counts, Coverage};
+use hirundo_lake::{Filter, Measure, Question, Roster, Session, Subject};
+
+use super::rows::{Rows, whole};
+use crate::period::{Day, Period};
+
+/// Days before the period that give its first days a history.
+pub const LEAD_IN_DAYS: i32 = 92;
+/// Ports followed day by day: more than any report shows, so that a surge of a small one is found.
+const PORTS_FOLLOWED: u32 = 300;
+/// Autonomous systems followed day by day.
+const NETWORKS_FOLLOWED: u32 = 60;
+/// Regions followed day by day.
+const REGIONS_FOLLOWED: usize = 120;
+/// Packets in the period below which a port is not followed: no rule could say anything about it.
+const PORT_PACKETS_MIN: u64 = 50;
+/// The mark that a report always speaks of.
+pub const MARK: &str = "mirai";
+/// Rows that a ranking is asked for: enough to find the rank of the home region.
+const RANKS_ASKED: i64 = 300;
+
+/// One row of a ranking.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// What it is.
+    pub subject: About,
+    /// Rank, from 1.
+    pub rank: u64,
+    /// Value.
+    pub value: f64,
+    /// Share of all, per cent.
+    pub percent: f64,
+    /// Rank in the period before; `None`: not seen then.
+    pub rank_before: Option<u64>,
+    /// Value in the period before.
+    pub value_before: Option<f64>,
+}
+
+/// A ranking with the data behind it.
+pub struct Ranking {
+    /// Rows, largest first.
+    pub rows: Vec<Ranked>,
+    /// As it was asked and answered.
+    pub source: Rows,
+}
+
+/// Sums over a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Packets stored.
+    pub packets: f64,
+    /// Distinct sources.
+    pub sources: f64,
+    /// Frames read.
+    pub seen: f64,
+    /// Frames without a readable IP header.
+    pub unreadable: f64,
+    /// Frames and packets that kernels and spools dropped, where known.
+    pub dropped: f64,
+}
+
+/// What is known of the traffic of a period.
+pub struct Facts {
+    /// The period.
+    pub period: Period,
+    /// The period before, when anything was observed in it.
+    pub before: Option<Period>,
+    /// First day of the history.
+    pub lead_in: Day,
+    /// Names of the sensors, in the order of everything counted by sensor.
+    pub sensors: Vec<String>,
+    /// What else is known of sensors.
+    pub roster: Roster,
+    /// When each sensor observed, from `lead_in` to the end of the period.
+    pub coverage: Coverage,
+    /// Its source.
+    pub coverage_rows: Rows,
+    /// Sums over the period.
+    pub totals: Totals,
+    /// Ports by packets.
+    pub ports: Ranking,
+    /// Regions by packets.
+    pub regions: Ranking,
+    /// Regions by packets with the mark.
+    pub mark_regions: Ranking,
+    /// Regions by cumulative sources.
+    pub region_hosts: Ranking,
+    /// Regions by cumulative sources of the marked tool.
+    pub mark_region_hosts: Ranking,
+    /// Research scanners by packets.
+    pub scanners: Ranking,
+    /// Daily counts by sensor.
+    pub counts: Vec<Counts>,
+    /// The questions behind `counts`, by name of what they count.
+    pub sources: BTreeMap<&'static str, Rows>,
+}
+
+impl Facts {
+    /// Asks everything.
+    pub async fn gather(session: &Session, roster: Roster, period: Period, span: (i32, i32)) -> Result<Facts> {
+        let days = (period.first().0, period.last().0);
+        let before = period.previous().filter(|before| before.last().0 >= span.0);
+        let lead_in = span.0.max(days.0 - LEAD_IN_DAYS).min(days.0);
+        let coverage_rows = Rows::ask(session, Question::coverage(lead_in, days.1)).await?;
+        let (sensors, coverage) = coverage_of(&coverage_rows, lead_in, days.1)?;
+        let table = Table {
+            sensors: sensors.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect(),
+            first: lead_in,
+            days: coverage.up.first().map_or(0, Vec::len),
+        };
+        let marked = Filter {
+            marks: vec![MARK.to_owned()],
+            ..Filter::default()
+        };
+        let of_tool = Filter {
+            tools: vec![MARK.to_owned()],
+            ..Filter::default()
+        };
+        let all = Filter::default();
+        let ranking = async |subject, measure, filter: &Filter| ranking(session, subject, measure, filter, period, before).await;
+        let mut facts = Facts {
+            totals: totals(session, &coverage_rows, days).await?,
+            ports: ranking(Subject::Ports, Measure::Packets, &all).await?,
+            regions: ranking(Subject::Regions, Measure::Packets, &all).await?,
+            mark_regions: ranking(Subject::Regions, Measure::Packets, &marked).await?,
+            region_hosts: ranking(Subject::Regions, Measure::CumulativeSources, &all).await?,
+            mark_region_hosts: ranking(Subject::Regions, Measure::CumulativeSources, &of_tool).await?,
+            scanners: ranking(Subject::Scanners, Measure::Packets, &all).await?,
+            period,
+            before,
+            lead_in: Day(lead_in),
+            sensors,
+            roster,
+            coverage,
+            coverage_rows,
+            counts: Vec::new(),
+            sources: BTreeMap::new(),
+        };
+        let settled = session.is_settled((lead_in, days.1));
+        for (name, question) in [
+            ("ports", Question::port_days(lead_in, days, PORT_PACKETS_MIN, PORTS_FOLLOWED)),
+            ("regions", Question::region_days(lead_in, days.1, &all)),
+            ("region-sources", Question::region_sources(lead_in, days.1, &all, settled)),
+            ("mirai-regions", Question::region_days(lead_in, days.1, &marked)),
+            ("mirai-region-sources", Question::region_sources(lead_in, days.1, &of_tool, settled)),
+            ("marks", Question::mark_days(lead_in, days.1)),
+            ("networks", Question::network_days(lead_in, days, NETWORKS_FOLLOWED)),
+        ] {
+            let rows = Rows::ask(session, question).await?;
+            table.count(name, &rows, &mut facts.counts)?;
+            facts.sources.insert(name, rows);
+        }
+        Ok(facts)
+    }
+
+    /// Daily counts of a subject.
+    pub fn counts_of(&self, subject: &About, measure: Counted) -> Option<&Counts> {
+        self.counts
+            .iter()
+            .find(|counts| counts.subject == *subject && counts.measure == measure)
+    }
+}
+
+async fn totals(session: &Session, coverage: &Rows, days: (i32, i32)) -> Result<Totals> {
+    let packets = Rows::ask(session, Question::totals(days)).await?;
+    let sources = Rows::ask(session, Question::distinct_sources(days)).await?;
+    let day = coverage.days("day")?;
+    let sum = |name: &str| -> Result<f64> {
+        let values = coverage.counts(name)?;
+        let inside = day.iter().zip(values).filter(|(day, _)| (days.0..=days.1).contains(day));
+        Ok(inside.map(|(_, value)| value).sum())
+    };
+    Ok(Totals {
+        packets: packets.counts("packets")?.into_iter().sum(),
+        sources: sources.counts("sources")?.into_iter().sum(),
+        seen: sum("seen")?,
+        unreadable: sum("unreadable")?,
+        dropped: sum("dropped")?,
+    })
+}
+
+async fn ranking(
+    session: &Session,
+    subject: Subject,
+    measure: Measure,
+    filter: &Filter,
+    period: Period,
+    before: Option<Period>,
+) -> Result<Ranking> {
+    let now = (period.first().0, period.last().0);
+    let days_before = before.map_or((1, 0), |before| (before.first().0, before.last().0));
+    let question = Question::ranking(session, subject, measure, filter, now, days_before, RANKS_ASKED);
+    let source = Rows::ask(session, question).await?;
+    let subjects = match subject {
+        Subject::Ports => ports_of(&source)?,
+        Subject::Scanners => source.texts("scanner")?.into_iter().map(|name| Some(About::Tool(name?))).collect(),
+        Subject::Regions | Subject::Sources | Subject::Tools | Subject::Networks | Subject::Kinds | Subject::Sensors | Subject::All => {
+            source.texts("region")?.into_iter().map(|name| Some(About::Region(name?))).collect()
+        }
+    };
+    let (value, percent) = (source.counts("value")?, source.counts("share")?);
+    let (rank_before, value_before) = (source.numbers("rank_before")?, source.numbers("value_before")?);
+    let mut rows = Vec::with_capacity(subjects.len());
+    for (at, subject) in subjects.into_iter().enumerate() {
+        let (Some(subject), Some(&value), Some(&percent)) = (subject, value.get(at), percent.get(at)) else {
+            continue;
+        };
+        rows.push(Ranked {
+            subject,
+            rank: at as u64 + 1,
+            value,
+            percent,
+            rank_before: rank_before.get(at).copied().flatten().map(whole),
+            value_before: value_before.get(at).copied().flatten(),
+        });
+    }
+    Ok(Ranking { rows, source })
+}
+
+/// Ports of the columns `proto` and `dst_port`.
+pub fn ports_of(rows: &Rows) -> Result<Vec<Option<About>>> {
+    let port = |(proto, port): (f64, Option<f64>)| {
+        Some(About::Port {
+            proto: super::rows::proto(proto),
+            port: port.map(super::rows::port),
+        })
+    };
+    Ok(rows.counts("proto")?.into_iter().zip(rows.numbers("dst_port")?).map(port).collect())
+}
+
+fn coverage_of(rows: &Rows, first: i32, last: i32) -> Result<(Vec<String>, Coverage)> {
+    let days = usize::try_from(last - first + 1).context("a period ends before it begins")?;
+    let mut sensors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let (day, up) = (rows.days("day")?, rows.counts("up")?);
+    for ((sensor, day), up) in rows.texts("sensor")?.into_iter().zip(day).zip(up) {
+        let of = sensors.entry(sensor.unwrap_or_default()).or_insert_with(|| vec![0.0; days]);
+        if let Some(cell) = usize::try_from(day - first).ok().and_then(|at| of.get_mut(at)) {
+            *cell = up.clamp(0.0, 1.0);
+        }
+    }
+    let (names, up) = sensors.into_iter().unzip();
+    Ok((names, Coverage { first, up }))
+}
+
+/// Puts rows of (day, sensor, key, values) into tables of sensors and days.
+struct Table {
+    sensors: BTreeMap<String, usize>,
+    first: i32,
+    days: usize,
+}
+
+impl Table {
+    fn count(&self, name: &str, rows: &Rows, out: &mut Vec<Counts>) -> Result<()> {
+        let subjects: Vec<Option<About>> = match name {
+            "ports" => ports_of(rows)?,
+            "regions" | "region-sources" => rows
+                .texts("region")?
+                .into_iter()
+                .map(|region| Some(About::Region(region?)))
+                .collect(),
+            "mirai-regions" | "mirai-region-sources" => {
+                let of = |region: Option<String>| {
+                    Some(About::ToolRegion {
+                        tool: MARK.to_owned(),
+                        region: region?,
+                    })
+                };
+                rows.texts("region")?.into_iter().map(of).collect()
+            }
+            // The mark that regions are counted of is their sum.
+            "marks" => {
+                let others = |mark: &String| mark != MARK;
+                rows.texts("mark")?
+                    .into_iter()
+                    .map(|mark| Some(About::Tool(mark.filter(others)?)))
+                    .collect()
+            }
+            _ => rows
+                .numbers("asn")?
+                .into_iter()
+                .map(|asn| Some(About::Network(super::rows::word(asn?))))
+                .collect(),
+        };
+        for (column, measure) in [("packets", Counted::Packets), ("sources", Counted::Sources)] {
+            let Ok(values) = rows.counts(column) else { continue };
+            let mut counts = self.of(rows, &subjects, &values, measure)?;
+            counts.sort_by(|a, b| total(b).total_cmp(&total(a)));
+            if name.contains("region") {
+                out.push(sum(&counts, sum_of(name), measure, self));
+                counts.truncate(REGIONS_FOLLOWED);
+            }
+            out.append(&mut counts);
+        }
+        Ok(())
+    }
+
+    fn of(&self, rows: &Rows, subjects: &[Option<About>], values: &[f64], measure: Counted) -> Result<Vec<Counts>> {
+        let mut tables: BTreeMap<&About, Vec<Vec<f64>>> = BTreeMap::new();
+        let days = rows.days("day")?;
+        for (((sensor, day), subject), value) in rows.texts("sensor")?.iter().zip(days).zip(subjects).zip(values) {
+            let Some(subject) = subject else { continue };
+            let sensor = sensor.as_ref().and_then(|sensor| self.sensors.get(sensor));
+            let counts = tables
+                .entry(subject)
+                .or_insert_with(|| vec![vec![0.0; self.days]; self.sensors.len()]);
+            let day = usize::try_from(day - self.first).unwrap_or(usize::MAX);
+            if let Some(cell) = sensor
+                .and_then(|&sensor| counts.get_mut(sensor))
+                .and_then(|counts| counts.get_mut(day))
+            {
+                *cell += value;
+            }
+        }
+        Ok(tables
+            .into_iter()
+            .map(|(subject, counts)| Counts {
+                subject: subject.clone(),
+                measure,
+                counts,
+            })
+            .collect())
+    }
+}
+
+/// What the regions of a question add up to.
+fn sum_of(name: &str) -> About {
+    if name.starts_with("mirai") {
+        About::Tool(MARK.to_owned())
+    } else {
+        About::Total
+    }
+}
+
+fn total(counts: &Counts) -> f64 {
+    counts.counts.iter().flatten().sum()
+}
+
+fn sum(all: &[Counts], subject: About, measure: Counted, table: &Table) -> Counts {
+    let mut counts = vec![vec![0.0; table.days]; table.sensors.len()];
+    for one in all {
+        for (sums, values) in counts.iter_mut().zip(&one.counts) {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += value;
+            }
+        }
+    }
+    Counts { subject, measure, counts }
+}

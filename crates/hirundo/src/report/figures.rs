@@ -1,0 +1,142 @@
+//! Series as figures, each with the data behind it.
+
+use hirundo_analysis::finding::{Measure, Subject};
+use hirundo_analysis::series::Series;
+use hirundo_press::document::{Data, Figure};
+
+use super::names::Names;
+use crate::period::{Day, Lang, Period};
+use crate::plot::{self, Chart, Mark, Series as Line, svg};
+
+/// A figure shows at least so many days: a day's or week's report shows what led up to it.
+const DAYS_MIN: i32 = 28;
+/// Counts below this are not published: they could be a probe's own.
+pub const COUNT_MIN: f64 = 10.0;
+/// Days before the first that the 7-day mean of the first days needs.
+const MEAN_LEAD: i32 = 6;
+
+/// What is set around a figure.
+pub struct Frame {
+    /// Id, also of its data.
+    pub id: &'static str,
+    /// Caption.
+    pub caption: String,
+    /// Text under it.
+    pub note: Option<String>,
+    /// SQL behind it.
+    pub sql: String,
+}
+
+/// A line chart of rates, and its data.
+pub fn lines(names: Names, frame: Frame, period: Period, series: &[&Series], marks: &[Mark]) -> (Figure, Data) {
+    let shown = shown(period, series);
+    let mut chart = Chart::new(frame.caption.clone(), unit(names, series), shown, names.0);
+    for one in series {
+        let at = |day: Day| rate(one, day.0);
+        let mut line = Line::new(names.label(&one.subject), shown.days().map(at).collect());
+        line.lead_in = (1..=MEAN_LEAD).rev().map(|back| at(shown.first().plus(-back))).collect();
+        chart.series.push(line);
+    }
+    chart.marks = marks.to_vec();
+    let data = Data {
+        id: frame.id.to_owned(),
+        title: frame.caption.clone(),
+        csv: csv(&chart, shown, series, names),
+        sql: frame.sql,
+    };
+    (figure(&chart, frame.id, frame.caption, frame.note), data)
+}
+
+/// A chart as a figure of the document.
+pub fn figure(chart: &Chart, id: &str, caption: String, note: Option<String>) -> Figure {
+    let options = svg::Options {
+        id: id.to_owned(),
+        titled: false,
+        marks_listed: false,
+        layout: if svg::crowded(chart) {
+            svg::Layout::Apart
+        } else {
+            svg::Layout::Together
+        },
+        ..svg::Options::default()
+    };
+    Figure {
+        id: id.to_owned(),
+        caption,
+        svg: svg::render(chart, &options),
+        alt: plot::alt(chart),
+        note,
+        data: Some(id.to_owned()),
+    }
+}
+
+/// The days that a figure shows.
+fn shown(period: Period, series: &[&Series]) -> Period {
+    let known = series.iter().map(|series| series.first).min().unwrap_or(period.first().0);
+    let first = period.first().0.min((period.last().0 - DAYS_MIN + 1).max(known));
+    Period::new(Day(first), period.last()).unwrap_or(period)
+}
+
+fn rate(series: &Series, day: i32) -> Option<f64> {
+    let at = usize::try_from(day.checked_sub(series.first)?).ok()?;
+    series.rates.get(at).copied().flatten()
+}
+
+fn unit(names: Names, series: &[&Series]) -> String {
+    let of_sources = series.iter().any(|series| series.measure == Measure::Sources);
+    match (of_sources, names.0) {
+        (false, Lang::English) => "packets a day".to_owned(),
+        (false, Lang::Japanese) => "1日あたりのパケット数".to_owned(),
+        (true, Lang::English) => "source addresses a day".to_owned(),
+        (true, Lang::Japanese) => "1日あたりの送信元アドレス数".to_owned(),
+    }
+}
+
+/// Day, series, what was counted, the part of the network that observed, the rate drawn and its mean.
+fn csv(chart: &Chart, shown: Period, series: &[&Series], names: Names) -> String {
+    let mut text = String::from("day,series,counted,observed_share,rate,mean_7_days\n");
+    let days = shown.len_days();
+    for (one, line) in series.iter().zip(&chart.series) {
+        let name = quoted(&names.label(&one.subject));
+        for (day, mean) in shown.days().zip(line.mean(days)) {
+            let at = usize::try_from(day.0 - one.first).ok();
+            let cell = |values: &[f64]| at.and_then(|at| values.get(at).copied());
+            text.push_str(&format!(
+                "{},{name},{},{},{},{}\n",
+                day.to_date(),
+                published(cell(&one.counts), 0),
+                number(cell(&one.exposure), 4),
+                published(rate(one, day.0), 1),
+                published(mean, 1),
+            ));
+        }
+    }
+    text
+}
+
+/// A count as it is published: small ones only as such.
+pub fn published(value: Option<f64>, digits: usize) -> String {
+    if value.is_some_and(|value| value < COUNT_MIN) {
+        return format!("<{COUNT_MIN}");
+    }
+    number(value, digits)
+}
+
+/// A number, or nothing.
+pub fn number(value: Option<f64>, digits: usize) -> String {
+    value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
+}
+
+/// A text as a field of CSV.
+pub fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// The series of a subject.
+pub fn find<'a>(all: &'a [Series], subject: &Subject, measure: Measure) -> Option<&'a Series> {
+    all.iter().find(|series| series.subject == *subject && series.measure == measure)
+}

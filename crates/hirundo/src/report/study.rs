@@ -1,0 +1,388 @@
+//! What the analyses make of the facts: series, findings with their origin, attacks, ports that go together.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use anyhow::Result;
+use hirundo_analysis::attack::{Attacks, Observation, Row, attacks};
+use hirundo_analysis::course::{Options, courses, crossings};
+use hirundo_analysis::exposure::{series, usual_shares};
+use hirundo_analysis::finding::{Course, Finding, Measure, Subject};
+use hirundo_analysis::origin::{Evidence, Shift, damping, origin};
+use hirundo_analysis::series::{Counts, Series};
+use hirundo_analysis::surge::expected_false_alarms;
+use hirundo_analysis::together::{Rule, Together, together};
+use hirundo_lake::{Filter, Measure as Asked, Question, Session, Subject as Of};
+
+use super::facts::{Facts, MARK, Ranking};
+use super::rows::{self, Rows, whole, word};
+use crate::ingest::roster::range;
+
+/// Findings whose origin is asked for: each costs queries.
+const ORIGINS_ASKED: usize = 8;
+/// Parts asked for of each way to divide a finding.
+const PARTS_ASKED: i64 = 6;
+/// Smallest factor of a trend in the number of sources.
+const SOURCES_FACTOR_MIN: f64 = 1.25;
+/// Places of a ranking whose curves are compared.
+const COMPARED: usize = 10;
+/// Ports of marked traffic in the table.
+const MARK_PORTS: u32 = 5;
+/// Ports of each sensor.
+const SENSOR_PORTS: u32 = 10;
+/// Last days of the period whose sources are looked at for ports that go together.
+const TOGETHER_DAYS: i32 = 7;
+/// Packets of backscatter below which a host is no victim; the rule then scales to the observation.
+const BACKSCATTER_MIN: u64 = 5;
+/// Days of comparison for a finding that is shorter than this.
+const BASE_DAYS: i32 = 7;
+
+/// Facts and what they say.
+pub struct Study {
+    /// The facts.
+    pub facts: Facts,
+    /// Rates of everything counted.
+    pub series: Vec<Series>,
+    /// What was found, the most surprising first.
+    pub findings: Vec<Finding>,
+    /// False alarms to be expected of the surge rule, over all series.
+    pub false_alarms: f64,
+    /// Denial of service seen in backscatter.
+    pub attacks: Attacks,
+    /// Its source.
+    pub attack_rows: Rows,
+    /// Ports of the marked traffic.
+    pub mark_ports: Rows,
+    /// The same from the home region.
+    pub mark_ports_home: Rows,
+    /// Ports that go together with those of the marked traffic.
+    pub together: Together<(u8, u16)>,
+    /// Busiest ports of each sensor.
+    pub sensor_ports: Rows,
+}
+
+impl Study {
+    /// Analyses the facts; asks for what only a finding makes interesting.
+    pub async fn make(session: &Session, facts: Facts, home: &str) -> Result<Study> {
+        let days = (facts.period.first().0, facts.period.last().0);
+        let series = rates(&facts);
+        let options = Options::default();
+        // Sources come and go with their leases, whatever the traffic does.
+        let of_sources = Options {
+            factor_min: SOURCES_FACTOR_MIN,
+            ..options
+        };
+        let told = |series: &Series| match series.measure {
+            Measure::Packets => courses(series, days, &options),
+            Measure::Sources => courses(series, days, &of_sources),
+        };
+        let mut findings: Vec<Finding> = series.iter().flat_map(told).collect();
+        for ranking in [&facts.ports, &facts.regions] {
+            findings.extend(crossings(&compared(ranking, &series), days, &options));
+        }
+        findings.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.id.cmp(&b.id)));
+        let notable: Vec<usize> = notable(&facts, &findings);
+        for at in notable.into_iter().take(ORIGINS_ASKED) {
+            if let Some(finding) = findings.get_mut(at) {
+                finding.origin = ask_origin(session, &facts, finding).await?;
+            }
+        }
+        let home_only = Filter {
+            regions: vec![home.to_owned()],
+            ..Filter::default()
+        };
+        let mark_ports = Rows::ask(session, Question::mark_ports(days, MARK, &Filter::default(), MARK_PORTS)).await?;
+        let attack_rows = Rows::ask(session, Question::backscatter(days, BACKSCATTER_MIN)).await?;
+        Ok(Study {
+            false_alarms: expected_false_alarms(&series, &options.thresholds),
+            attacks: find_attacks(&facts, &attack_rows)?,
+            together: find_together(session, &mark_ports, days).await?,
+            mark_ports_home: Rows::ask(session, Question::mark_ports(days, MARK, &home_only, MARK_PORTS)).await?,
+            sensor_ports: Rows::ask(session, Question::sensor_ports(days, SENSOR_PORTS)).await?,
+            mark_ports,
+            attack_rows,
+            series,
+            findings,
+            facts,
+        })
+    }
+
+    /// The series of a subject.
+    pub fn series_of(&self, subject: &Subject) -> Option<&Series> {
+        self.series
+            .iter()
+            .find(|series| series.subject == *subject && series.measure == Measure::Packets)
+    }
+
+    /// Findings of a subject, of packets.
+    pub fn findings_of(&self, subject: &Subject) -> Vec<&Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.subject == *subject && finding.measure == Measure::Packets)
+            .collect()
+    }
+
+    /// Whether a finding is one source's or one sensor's own affair.
+    pub fn is_damped(finding: &Finding) -> bool {
+        damping(&finding.origin).is_some()
+    }
+
+    /// Findings that the fixed sections do not tell: the most surprising first, one a subject.
+    pub fn notable(&self) -> Vec<&Finding> {
+        let at = notable(&self.facts, &self.findings);
+        at.into_iter().filter_map(|at| self.findings.get(at)).collect()
+    }
+}
+
+/// Rates of everything counted. A sensor's usual share of all packets stands in where a subject is too rare.
+fn rates(facts: &Facts) -> Vec<Series> {
+    let of = |measure| {
+        let counts = facts.counts_of(&Subject::Total, measure)?;
+        Some(usual_shares(&facts.coverage, counts, None))
+    };
+    let (packets, sources) = (of(Measure::Packets), of(Measure::Sources));
+    let rate = |counts: &Counts| {
+        let overall = match counts.measure {
+            Measure::Packets => packets.as_deref(),
+            Measure::Sources => sources.as_deref(),
+        };
+        series(&facts.coverage, counts, &usual_shares(&facts.coverage, counts, overall))
+    };
+    facts.counts.iter().map(rate).collect()
+}
+
+/// Series of a ranking whose curves may cross.
+fn compared(ranking: &Ranking, series: &[Series]) -> Vec<Series> {
+    let subjects: Vec<&Subject> = ranking.rows.iter().take(COMPARED).map(|ranked| &ranked.subject).collect();
+    let is_shown = |one: &&Series| one.measure == Measure::Packets && subjects.contains(&&one.subject);
+    series.iter().filter(is_shown).cloned().collect()
+}
+
+/// Positions of findings that deserve a section of their own.
+fn notable(facts: &Facts, findings: &[Finding]) -> Vec<usize> {
+    let shown: Vec<&Subject> = facts
+        .ports
+        .rows
+        .iter()
+        .take(5)
+        .chain(facts.regions.rows.iter().take(5))
+        .map(|ranked| &ranked.subject)
+        .collect();
+    let mut seen: Vec<&Subject> = Vec::new();
+    let mut chosen = Vec::new();
+    for (at, finding) in findings.iter().enumerate() {
+        let tells = match &finding.course {
+            Course::Trend(_) | Course::Jump(_) | Course::Bulge { .. } | Course::Surge { .. } | Course::Appear { .. } => true,
+            Course::Swing { .. } | Course::Cross { .. } | Course::Growth { .. } | Course::Steady { .. } => false,
+        };
+        let elsewhere = match &finding.subject {
+            // Networks are many and small: chance alone makes some of them move.
+            Subject::Total | Subject::Tool(_) | Subject::ToolRegion { .. } | Subject::Network(_) => true,
+            Subject::Port { .. } | Subject::Region(_) | Subject::PortRegion { .. } => false,
+        };
+        if tells
+            && !elsewhere
+            && finding.measure == Measure::Packets
+            && !shown.contains(&&finding.subject)
+            && !seen.contains(&&finding.subject)
+        {
+            seen.push(&finding.subject);
+            chosen.push(at);
+        }
+    }
+    chosen
+}
+
+/// First and last day that a finding speaks of.
+fn days_of(finding: &Finding, period: (i32, i32)) -> (i32, i32) {
+    let (from, to) = match &finding.course {
+        Course::Trend(trend) | Course::Jump(trend) => (trend.to.max(trend.from + BASE_DAYS - 1).min(period.1) - BASE_DAYS + 1, trend.to),
+        Course::Bulge { from, to, .. }
+        | Course::Swing { from, to, .. }
+        | Course::Surge { from, to, .. }
+        | Course::Appear { from, to, .. }
+        | Course::Growth { from, to, .. } => (*from, *to),
+        Course::Cross { day, .. } => (*day, period.1),
+        Course::Steady { .. } => period,
+    };
+    (from, to.max(from).min(period.1))
+}
+
+async fn ask_origin(session: &Session, facts: &Facts, finding: &Finding) -> Result<hirundo_analysis::finding::Origin> {
+    let period = (facts.period.first().0, facts.period.last().0);
+    let now = days_of(finding, period);
+    let begin = finding.course.from().unwrap_or(now.0).min(now.0);
+    let before = (begin - BASE_DAYS.max(now.1 - now.0 + 1), begin - 1);
+    let only = filter(&finding.subject);
+    let mut parts = Vec::new();
+    let ways: &[Of] = match &finding.subject {
+        Subject::Port { .. } => &[Of::Regions, Of::Tools],
+        Subject::Region(_) | Subject::Tool(_) | Subject::ToolRegion { .. } | Subject::PortRegion { .. } => &[Of::Ports],
+        Subject::Network(_) | Subject::Total => &[Of::Regions],
+    };
+    for &way in ways {
+        let question = Question::ranking(session, way, Asked::Packets, &only, now, before, PARTS_ASKED);
+        parts.push(parts_of(way, &Rows::ask(session, question).await?)?);
+    }
+    let question = Question::ranking(session, Of::Sources, Asked::Packets, &only, now, before, 1);
+    let busiest = shifts(&Rows::ask(session, question).await?)?.first().copied();
+    let sensors = sensors(facts, finding, now, before);
+    let sum = |of: fn(&Shift) -> u64| sensors.iter().map(of).sum();
+    let evidence = Evidence {
+        total: Shift {
+            now: sum(|shift| shift.now),
+            before: sum(|shift| shift.before),
+        },
+        scale: scale(facts, now, before),
+        parts: &parts,
+        busiest_source: busiest,
+        sensors: &sensors,
+    };
+    Ok(origin(&evidence)?)
+}
+
+/// Which packets a subject means.
+fn filter(subject: &Subject) -> Filter {
+    let mut filter = Filter::default();
+    match subject {
+        Subject::Total => {}
+        Subject::Port { proto, port } => filter.ports.push((*proto, *port)),
+        Subject::Region(region) => filter.regions.push(region.clone()),
+        Subject::Network(asn) => filter.networks.push(*asn),
+        Subject::Tool(tool) => filter.marks.push(tool.clone()),
+        Subject::ToolRegion { tool, region } => {
+            filter.marks.push(tool.clone());
+            filter.regions.push(region.clone());
+        }
+        Subject::PortRegion { proto, port, region } => {
+            filter.ports.push((*proto, *port));
+            filter.regions.push(region.clone());
+        }
+    }
+    filter
+}
+
+fn parts_of(way: Of, rows: &Rows) -> Result<Vec<(Subject, Shift)>> {
+    let subjects: Vec<Option<Subject>> = match way {
+        Of::Ports => super::facts::ports_of(rows)?,
+        Of::Tools => rows.texts("tool")?.into_iter().map(|tool| Some(Subject::Tool(tool?))).collect(),
+        Of::Networks => rows
+            .numbers("asn")?
+            .into_iter()
+            .map(|asn| Some(Subject::Network(word(asn?))))
+            .collect(),
+        Of::Regions | Of::Sources | Of::Kinds | Of::Sensors | Of::Scanners | Of::All => rows
+            .texts("region")?
+            .into_iter()
+            .map(|region| Some(Subject::Region(region?)))
+            .collect(),
+    };
+    Ok(subjects
+        .into_iter()
+        .zip(shifts(rows)?)
+        .filter_map(|(subject, shift)| Some((subject?, shift)))
+        .collect())
+}
+
+fn shifts(rows: &Rows) -> Result<Vec<Shift>> {
+    let shift = |(now, before): (f64, f64)| Shift {
+        now: whole(now),
+        before: whole(before),
+    };
+    Ok(rows
+        .counts("value")?
+        .into_iter()
+        .zip(rows.counts("value_before")?)
+        .map(shift)
+        .collect())
+}
+
+/// Counts of the finding's subject at each sensor that observed in both spans.
+fn sensors(facts: &Facts, finding: &Finding, now: (i32, i32), before: (i32, i32)) -> Vec<Shift> {
+    let Some(counts) = facts.counts_of(&finding.subject, Measure::Packets) else {
+        return Vec::new();
+    };
+    let sum = |values: &[f64], days: (i32, i32)| -> f64 {
+        let at = |day: i32| usize::try_from(day - facts.lead_in.0).ok();
+        (days.0..=days.1).filter_map(|day| values.get(at(day)?)).sum()
+    };
+    let both = |(up, counts): (&Vec<f64>, &Vec<f64>)| {
+        (sum(up, now) > 0.0 && sum(up, before) > 0.0).then(|| Shift {
+            now: whole(sum(counts, now)),
+            before: whole(sum(counts, before)),
+        })
+    };
+    facts.coverage.up.iter().zip(&counts.counts).filter_map(both).collect()
+}
+
+/// Observed sensor-days now divided by those before.
+fn scale(facts: &Facts, now: (i32, i32), before: (i32, i32)) -> f64 {
+    let sum = |days: (i32, i32)| -> f64 {
+        let at = |day: i32| usize::try_from(day - facts.lead_in.0).ok();
+        let of = |up: &Vec<f64>| (days.0..=days.1).filter_map(|day| up.get(at(day)?)).sum::<f64>();
+        facts.coverage.up.iter().map(of).sum()
+    };
+    let (now, before) = (sum(now), sum(before));
+    if now > 0.0 && before > 0.0 { now / before } else { 1.0 }
+}
+
+/// Number of addresses that each sensor watches; one where nobody said.
+pub fn addresses(facts: &Facts) -> Vec<u64> {
+    let count = |text: &String| match range(text) {
+        Some((IpAddr::V4(first), IpAddr::V4(last))) => u64::from(u32::from(last) - u32::from(first)) + 1,
+        Some(_) | None => 1,
+    };
+    let of = |name: &String| {
+        facts
+            .roster
+            .sensor(name)
+            .map_or(1, |sensor| sensor.addresses.iter().map(count).sum::<u64>().max(1))
+    };
+    facts.sensors.iter().map(of).collect()
+}
+
+fn find_attacks(facts: &Facts, answer: &Rows) -> Result<Attacks> {
+    let (host, proto, port) = (answer.counts("host")?, answer.counts("proto")?, answer.numbers("src_port")?);
+    let (sensor, region) = (answer.texts("sensor")?, answer.texts("region")?);
+    let (bin, packets) = (answer.counts("bin")?, answer.counts("packets")?);
+    let mut bins = Vec::with_capacity(answer.len());
+    for at in 0..answer.len() {
+        let name = sensor.get(at).and_then(Option::as_deref).unwrap_or_default();
+        let Some(sensor) = facts.sensors.iter().position(|known| known == name) else {
+            continue;
+        };
+        bins.push(Row {
+            victim: IpAddr::V4(Ipv4Addr::from(word(host[at]))),
+            proto: rows::proto(proto[at]),
+            port: port[at].map(rows::port),
+            region: region.get(at).and_then(Option::as_deref).unwrap_or("ZZ"),
+            sensor,
+            begin_secs: whole(bin[at]).cast_signed(),
+            packets: whole(packets[at]),
+        });
+    }
+    let observation = Observation {
+        addresses: addresses(facts),
+        bin_secs: 10,
+    };
+    Ok(attacks(bins, &observation)?)
+}
+
+async fn find_together(session: &Session, mark_ports: &Rows, days: (i32, i32)) -> Result<Together<(u8, u16)>> {
+    let ports = mark_ports.counts("proto")?.into_iter().zip(mark_ports.numbers("dst_port")?);
+    let ports: Vec<(u8, Option<u16>)> = ports
+        .filter_map(|(proto, port)| Some((rows::proto(proto), Some(rows::port(port?)))))
+        .collect();
+    if ports.is_empty() {
+        return Ok(together::<u32, (u8, u16)>(Vec::new(), &Rule::default()));
+    }
+    let only = Filter {
+        ports,
+        ..Filter::default()
+    };
+    let last_days = ((days.1 - TOGETHER_DAYS + 1).max(days.0), days.1);
+    let answer = Rows::ask(session, Question::source_ports(last_days, &only)).await?;
+    let (src, proto, port) = (answer.counts("src")?, answer.counts("proto")?, answer.counts("dst_port")?);
+    let tried = src.into_iter().zip(proto).zip(port);
+    let tried = tried.map(|((src, proto), port)| (word(src), (rows::proto(proto), rows::port(port))));
+    Ok(together(tried.collect(), &Rule::default()))
+}

@@ -1,0 +1,308 @@
+//! The report of the simulated quarter: every planted phenomenon is found and told, both forms can be read, nothing shows a sensor.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod scenario_support;
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use scenario_support::Simulated;
+use serde_json::Value;
+use support::{Lake, Ran};
+
+/// Days that a date may be off.
+const DAYS_OFF: i64 = 3;
+/// Part that a factor may be off.
+const FACTOR_OFF: f64 = 0.15;
+
+/// The lake of two quarters, made once for all tests of this file.
+fn quarters() -> &'static (Simulated, Lake) {
+    static QUARTERS: OnceLock<(Simulated, Lake)> = OnceLock::new();
+    QUARTERS.get_or_init(|| {
+        let simulated = Simulated::new("two-quarters-2022");
+        let lake = simulated.ingest();
+        (simulated, lake)
+    })
+}
+
+/// Runs `report` in a folder of its own.
+fn report(name: &str, args: &[&str]) -> (PathBuf, Ran) {
+    let (simulated, lake) = quarters();
+    let folder = simulated.place.path(name);
+    let mut all: Vec<&str> = vec!["report"];
+    all.extend(args);
+    let dir = folder.to_str().unwrap().to_owned();
+    all.extend(["--dir", &dir]);
+    (folder.clone(), lake.run(&all))
+}
+
+fn findings() -> &'static Value {
+    static FINDINGS: OnceLock<Value> = OnceLock::new();
+    FINDINGS.get_or_init(|| report("findings", &["findings", "2022Q2", "--format", "json"]).1.expect(0).json())
+}
+
+fn day(text: &str) -> i64 {
+    let date: chrono::NaiveDate = text.parse().unwrap();
+    i64::from(date.to_epoch_days())
+}
+
+/// Findings of a subject and kind of course: its fields.
+fn courses<'a>(subject: &'a str, kind: &'a str) -> impl Iterator<Item = &'static Value> + 'a {
+    let all = findings()["findings"].as_array().unwrap();
+    let prefix = format!("{subject}.packets.{kind}.");
+    all.iter()
+        .filter(move |finding| finding["id"].as_str().unwrap().starts_with(&prefix))
+        .map(move |finding| &finding["course"][kind])
+}
+
+/// There is a finding that begins on that day, give or take, with that factor, more or less.
+fn check(subject: &str, kind: &str, from: &str, factor: Option<f64>) {
+    let near = |course: &&Value| {
+        let begin = course["from"].as_i64().or(course["day"].as_i64()).unwrap();
+        let found = course["factor"].as_f64();
+        let is_near = factor.is_none_or(|factor| found.is_some_and(|found| (found / factor - 1.0).abs() <= FACTOR_OFF));
+        (begin - day(from)).abs() <= DAYS_OFF && is_near
+    };
+    let all: Vec<&Value> = courses(subject, kind).collect();
+    assert!(all.iter().any(near), "{subject} {kind} from {from} by {factor:?}: found {all:?}");
+}
+
+#[test]
+fn planted_phenomena_are_found() {
+    check("port-23-tcp", "swing", "2022-04-01", None);
+    check("port-23-tcp", "trend", "2022-05-08", Some(1.31));
+    check("port-6379-tcp", "trend", "2022-04-01", Some(0.79));
+    check("port-445-tcp", "trend", "2022-03-18", Some(0.6));
+    check("port-icmp", "trend", "2022-03-22", Some(2.0));
+    check("region-ru", "cross", "2022-05-18", None);
+    check("region-kr", "bulge", "2022-04-03", None);
+    check("region-kr", "trend", "2022-06-17", Some(1.2));
+    check("tool-mirai", "trend", "2022-04-01", Some(1.3));
+    check("tool-mirai", "trend", "2022-05-08", Some(1.37));
+    check("tool-mirai-region-cn", "trend", "2022-04-01", Some(2.1));
+    check("tool-mirai-region-kr", "trend", "2022-05-11", Some(2.0));
+    check("tool-mirai-region-tw", "jump", "2022-06-26", Some(4.0));
+    check("tool-mirai-region-jp", "trend", "2022-04-25", Some(5.0));
+    check("tool-mirai-region-jp", "growth", "2022-04-01", Some(5.0));
+}
+
+/// Nothing is told to rise that the scenario lets be, or the other way round.
+#[test]
+fn quiet_subjects_are_told_as_quiet() {
+    for subject in ["region-us", "region-gb"] {
+        let told: Vec<&str> = findings()["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| finding["id"].as_str().unwrap())
+            .filter(|id| id.starts_with(&format!("{subject}.packets.")) && !id.contains(".steady"))
+            .collect();
+        assert_eq!(told, Vec::<&str>::new());
+    }
+    let falls = |subject: &str| {
+        courses(subject, "trend")
+            .filter(|trend| trend["factor"].as_f64().unwrap() < 1.0)
+            .count()
+    };
+    assert_eq!(falls("tool-mirai"), 0, "Mirai-type traffic never falls for good");
+    assert_eq!(falls("region-ru"), 0);
+}
+
+/// What stands in the report, whatever it is printed as.
+#[test]
+fn the_report_tells_it_in_both_languages() {
+    let (folder, ran) = report("told", &["2022Q2", "--as", "md,html,data", "--made", "2022-07-20"]);
+    ran.expect(0);
+    let told = [
+        (
+            "en",
+            [
+                "Simulated data (scenario two-quarters-2022, seed 1)",
+                "| 1 | 23/TCP (telnet) | 2 | 165,391 | 14.1 |",
+                "| 5 | ICMP | 10 | 64,552 | 5.5 |",
+                "| 5 | South Korea | 6 | 84,108 | 7.2 |",
+                "those from China from around 19 May on",
+                "jumped to about 4 times their earlier level on 26 June",
+                "Japan ranked 8th among the sources of packets with the mark of Mirai and 19th among all sources",
+                "On 16 April, one sensor abroad observed nothing",
+            ],
+        ),
+        (
+            "ja",
+            [
+                "シミュレーションによるデータです",
+                "| 1 | 23/TCP（telnet） | 2 | 165,391 | 14.1 |",
+                "| 5 | ICMP | 10 | 64,552 | 5.5 |",
+                "| 5 | 韓国 | 6 | 84,108 | 7.2 |",
+                "5月19日頃から中国",
+                "6月26日にそれまでの約4倍に急増",
+                "日本は、Miraiの特徴を持つパケットの送信元で8位、全送信元で19位でした",
+                "国外のセンサー1台で観測データが得られませんでした",
+            ],
+        ),
+    ];
+    for (lang, texts) in told {
+        let markdown = fs::read_to_string(folder.join(format!("2022Q2/2022Q2.{lang}.md/report.md"))).unwrap();
+        for text in texts {
+            assert!(markdown.contains(text), "{text:?} is not in:\n{markdown}");
+        }
+        let page = fs::read_to_string(folder.join(format!("2022Q2/2022Q2.{lang}.html"))).unwrap();
+        assert!(
+            page.contains("TLP:CLEAR") && page.contains("id=\"figure-mirai-home\""),
+            "no figure of the home region"
+        );
+        let data = folder.join(format!("2022Q2/2022Q2.{lang}.data"));
+        let csv = fs::read_to_string(data.join("ports.csv")).unwrap();
+        assert!(
+            csv.starts_with("day,series,counted,observed_share,rate,mean_7_days\n2022-04-01,"),
+            "{csv}"
+        );
+        let sql = fs::read_to_string(data.join("ports.sql")).unwrap();
+        quarters().1.run(&["query", "--format", "csv", &sql]).expect(0);
+    }
+}
+
+/// Everything that any public file says is free of sensors' names and addresses.
+#[test]
+fn nothing_published_shows_a_sensor() {
+    let (folder, ran) = report("public", &["2022Q2", "--as", "md,html,data"]);
+    ran.expect(0);
+    let (simulated, _) = quarters();
+    let mut files = 0;
+    let mut folders = vec![folder.join("2022Q2")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(
+                !text.contains("198.18.") && !text.contains("198.19."),
+                "{} shows an address",
+                path.display()
+            );
+            for sensor in &simulated.scenario.sensors {
+                assert!(!text.contains(&sensor.name), "{} names {}", path.display(), sensor.name);
+            }
+        }
+    }
+    assert!(files > 30, "{files} files");
+}
+
+/// What is too new is not published, and nothing is written then.
+#[test]
+fn a_report_that_is_too_early_is_refused() {
+    let (folder, ran) = report("early", &["2022Q2", "--as", "html", "--made", "2022-07-02"]);
+    ran.expect(2).says(&["TLP:CLEAR", "--tlp amber"]);
+    assert!(!folder.join("2022Q2").exists());
+}
+
+#[test]
+fn the_analyst_is_led_from_skeleton_to_check() {
+    let (folder, ran) = report("analyst", &["init", "2022Q2"]);
+    ran.expect(0);
+    let path = folder.join("commentary/2022Q2.en.md");
+    let skeleton = fs::read_to_string(&path).unwrap();
+    assert!(
+        skeleton.contains("<!-- place: mirai-home -->") && skeleton.contains("tool-mirai-region-jp.packets.trend"),
+        "{skeleton}"
+    );
+    // A second time nothing is overwritten.
+    let words = skeleton.replace(
+        "<!-- place: ports -->",
+        "<!-- place: ports -->\nTelnet was observed [165,391](fact:ports.port-23-tcp.packets) times, [ICMP](fact:total.packets) [99](fact:ports.port-icmp.rank)th.\n",
+    );
+    fs::write(&path, &words).unwrap();
+    report("analyst", &["init", "2022Q2"]).1.expect(0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), words);
+    let (_, ran) = report("analyst", &["check", "2022Q2"]);
+    let ran = ran.expect(1);
+    assert!(ran.stdout.contains("ports.port-icmp.rank"), "{}", ran.stdout);
+    assert!(
+        !ran.stdout.contains("ports.port-23-tcp.packets"),
+        "a number that agrees is flagged:\n{}",
+        ran.stdout
+    );
+    // What is wrong is not published, and neither is a text that is not done.
+    report("analyst", &["2022Q2", "--as", "md"])
+        .1
+        .expect(2)
+        .says(&["ports.port-icmp.rank", "total.packets"]);
+    let mended = words.replace(", [ICMP](fact:total.packets) [99](fact:ports.port-icmp.rank)th", "");
+    let mended = mended.replace("\nTODO\n", "\n");
+    fs::write(&path, &mended).unwrap();
+    report("analyst", &["2022Q2", "--as", "md"]).1.expect(0);
+    let markdown = fs::read_to_string(folder.join("2022Q2/2022Q2.en.md/report.md")).unwrap();
+    assert!(markdown.contains("Telnet was observed 165,391 times"), "{markdown}");
+}
+
+#[test]
+fn annotations_become_marks_and_references() {
+    let (simulated, _) = quarters();
+    let folder = simulated.place.path("annotated");
+    fs::create_dir_all(&folder).unwrap();
+    let text = "[[annotation]]\ndate = 2022-06-26\ntext.en = \"A <b>worm</b> & more\"\ntext.ja = \"ワームの出現\"\nlink = \"https://example.org/worm\"\nsource.en = \"Example\"\n";
+    fs::write(folder.join("annotations.toml"), text).unwrap();
+    report("annotated", &["2022Q2", "--as", "html"]).1.expect(0);
+    let page = fs::read_to_string(folder.join("2022Q2/2022Q2.en.html")).unwrap();
+    assert!(page.contains("A &lt;b&gt;worm&lt;/b&gt; &amp; more") && !page.contains("<b>worm</b>"));
+    assert!(page.contains("https://example.org/worm"));
+}
+
+#[test]
+fn a_month_and_a_day_have_their_reports() {
+    for period in ["2022-06", "2022-06-26"] {
+        let (folder, ran) = report("shorter", &[period, "--as", "md"]);
+        ran.expect(0);
+        let markdown = fs::read_to_string(folder.join(format!("{period}/{period}.en.md/report.md"))).unwrap();
+        assert!(markdown.contains("23/TCP (telnet)"), "{markdown}");
+    }
+    report("shorter", &["2021Q2"])
+        .1
+        .expect(2)
+        .says(&["nothing was observed", "2022-01-01 to 2022-06-30"]);
+    report("shorter", &["all"]).1.expect(2).says(&["needs a period"]);
+}
+
+/// Host investigations give classes with their denominator.
+#[test]
+fn investigations_say_what_the_sources_are() {
+    report("devices", &["investigate", "2022Q2"]).1.expect(0);
+    let (folder, ran) = report("devices", &["2022Q2", "--as", "md,data"]);
+    ran.expect(0);
+    let markdown = fs::read_to_string(folder.join("2022Q2/2022Q2.en.md/report.md")).unwrap();
+    assert!(
+        markdown.contains("source addresses from Japan investigated on 13 July 2022"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("The investigation is simulated."), "{markdown}");
+    let csv = fs::read_to_string(folder.join("2022Q2/2022Q2.en.data/devices.csv")).unwrap();
+    assert!(csv.contains("Japan,Video recorder (DVR/NVR),"), "{csv}");
+}
+
+/// The PDF has its pages and its fonts; the same report is the same file.
+#[test]
+fn the_pdf_is_typeset() {
+    let fonts = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/fonts"));
+    assert!(
+        fonts.join("NotoSansJP-Regular.ttf").is_file(),
+        "this test needs the fonts of the PDF; hint: run setup/fonts.sh"
+    );
+    let args = ["2022Q2", "--as", "pdf", "--made", "2022-07-20", "--fonts", fonts.to_str().unwrap()];
+    let (folder, ran) = report("typeset", &args);
+    ran.expect(0);
+    let read = |lang: &str| fs::read(folder.join(format!("2022Q2/2022Q2.{lang}.pdf"))).unwrap();
+    let first = read("ja");
+    assert!(first.starts_with(b"%PDF-"));
+    let count = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).filter(|window| *window == what).count();
+    assert!((60_000..2_000_000).contains(&first.len()), "{} bytes", first.len());
+    assert!(count(&first, b"/StructTreeRoot") > 0, "the PDF is not tagged");
+    report("typeset", &args).1.expect(0);
+    assert!(first == read("ja"), "the same report came out different");
+}

@@ -1,0 +1,243 @@
+//! What a report asks of the lake: named questions, each as SQL complete with its values, so that anyone can ask it again.
+
+use chrono::NaiveDate;
+
+use crate::error::Result;
+use crate::question::{Days, Filter, Measure, Subject, top_sql};
+use crate::session::{Answer, Session};
+
+/// A named question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its name.
+    pub name: &'static str,
+    /// The SQL with all values in it.
+    pub sql: String,
+}
+
+impl Question {
+    fn new(name: &'static str, template: &str, values: &[(&str, String)]) -> Question {
+        // Comments speak of the template; the text also has to be fit for a command line.
+        let lines = template.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let bare: String = lines.map(|line| format!("{line}\n")).collect();
+        Question {
+            name,
+            sql: filled(&bare, values),
+        }
+    }
+
+    /// When each sensor observed: day, sensor, up (0 to 1), seen, kept, unreadable, dropped.
+    #[must_use]
+    pub fn coverage(lead_in: i32, last: i32) -> Question {
+        let template = include_str!("../sql/report/coverage.sql");
+        Question::new("coverage", template, &[("lead_in", date(lead_in)), ("last", date(last))])
+    }
+
+    /// Day by day at each sensor, the `limit` busiest ports with at least `packets_min` packets in the period:
+    /// day, sensor, proto, dst_port, packets, sources.
+    #[must_use]
+    pub fn port_days(lead_in: i32, period: Days, packets_min: u64, limit: u32) -> Question {
+        let mut values = span(lead_in, period);
+        values.extend([("packets_min", packets_min.to_string()), ("limit", limit.to_string())]);
+        Question::new("port_days", include_str!("../sql/report/port_days.sql"), &values)
+    }
+
+    /// Day by day at each sensor: day, sensor, region, packets.
+    #[must_use]
+    pub fn region_days(lead_in: i32, last: i32, filter: &Filter) -> Question {
+        let template = include_str!("../sql/report/region_days.sql").replace("{filter}", &filter.sql());
+        Question::new("region_days", &template, &[("lead_in", date(lead_in)), ("last", date(last))])
+    }
+
+    /// Distinct sources, day by day at each sensor: day, sensor, region, sources. `settled` as
+    /// [`Session::is_settled`] says of these days.
+    #[must_use]
+    pub fn region_sources(lead_in: i32, last: i32, filter: &Filter, settled: bool) -> Question {
+        let span = format!("day BETWEEN {} AND {}{}", date(lead_in), date(last), filter.sql());
+        let (hosts, sources) = if settled {
+            ("sum(sensor_host)", format!("sources WHERE {span}"))
+        } else {
+            (
+                "count(*)",
+                format!("(SELECT DISTINCT day, sensor, region, src, src6 FROM sources WHERE {span})"),
+            )
+        };
+        let template = include_str!("../sql/report/region_sources.sql");
+        let template = template.replace("{hosts}", hosts).replace("{sources}", &sources);
+        Question::new("region_sources", &template, &[])
+    }
+
+    /// Day by day at each sensor: day, sensor, mark, packets.
+    #[must_use]
+    pub fn mark_days(lead_in: i32, last: i32) -> Question {
+        let template = include_str!("../sql/report/mark_days.sql");
+        Question::new("mark_days", template, &[("lead_in", date(lead_in)), ("last", date(last))])
+    }
+
+    /// Day by day at each sensor, the `limit` busiest autonomous systems: day, sensor, asn, packets, sources.
+    #[must_use]
+    pub fn network_days(lead_in: i32, period: Days, limit: u32) -> Question {
+        let mut values = span(lead_in, period);
+        values.push(("limit", limit.to_string()));
+        Question::new("network_days", include_str!("../sql/report/network_days.sql"), &values)
+    }
+
+    /// The ports of a mark's traffic: proto, dst_port, packets, marked, percent.
+    #[must_use]
+    pub fn mark_ports(period: Days, mark: &str, filter: &Filter, limit: u32) -> Question {
+        let template = include_str!("../sql/report/mark_ports.sql").replace("{filter}", &filter.sql());
+        let mut values = span(period.0, period);
+        values.extend([("mark", crate::question::quote(mark)), ("limit", limit.to_string())]);
+        Question::new("mark_ports", &template, &values)
+    }
+
+    /// One row: packets, bytes.
+    #[must_use]
+    pub fn totals(period: Days) -> Question {
+        Question::new("totals", include_str!("../sql/report/totals.sql"), &span(period.0, period))
+    }
+
+    /// One row: sources, distinct over the whole period.
+    #[must_use]
+    pub fn distinct_sources(period: Days) -> Question {
+        let template = include_str!("../sql/report/distinct_sources.sql");
+        Question::new("distinct_sources", template, &span(period.0, period))
+    }
+
+    /// The `limit` busiest ports of each sensor: sensor, proto, dst_port, packets, rank.
+    #[must_use]
+    pub fn sensor_ports(period: Days, limit: u32) -> Question {
+        let mut values = span(period.0, period);
+        values.push(("limit", limit.to_string()));
+        Question::new("sensor_ports", include_str!("../sql/report/sensor_ports.sql"), &values)
+    }
+
+    /// Which of the filter's ports each source tried: src, proto, dst_port.
+    #[must_use]
+    pub fn source_ports(period: Days, filter: &Filter) -> Question {
+        let template = include_str!("../sql/report/source_ports.sql").replace("{filter}", &filter.sql());
+        Question::new("source_ports", &template, &span(period.0, period))
+    }
+
+    /// Sources of a tool: src, region.
+    #[must_use]
+    pub fn tool_sources(period: Days, tool: &str) -> Question {
+        let mut values = span(period.0, period);
+        values.push(("tool", crate::question::quote(tool)));
+        Question::new("tool_sources", include_str!("../sql/report/tool_sources.sql"), &values)
+    }
+
+    /// Backscatter of hosts with at least `packets_min` packets of it: host, proto, src_port, sensor, region,
+    /// bin (seconds since 1970, ten seconds wide), packets; by host, protocol and bin.
+    #[must_use]
+    pub fn backscatter(period: Days, packets_min: u64) -> Question {
+        let mut values = span(period.0, period);
+        values.push(("packets_min", packets_min.to_string()));
+        Question::new("backscatter", include_str!("../sql/report/backscatter.sql"), &values)
+    }
+
+    /// A ranking with the period before, as [`Session::top`] gives it.
+    #[must_use]
+    pub fn ranking(
+        session: &Session,
+        subject: Subject,
+        measure: Measure,
+        filter: &Filter,
+        now: Days,
+        before: Days,
+        limit: i64,
+    ) -> Question {
+        let settled = session.is_settled(now) && session.is_settled(before);
+        let mut values = span(now.0, now);
+        values.extend([
+            ("before_first", date(before.0)),
+            ("before_last", date(before.1)),
+            ("limit", limit.to_string()),
+        ]);
+        Question::new("ranking", &top_sql(subject, measure, filter, settled), &values)
+    }
+}
+
+impl Session {
+    /// Asks a named question.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn answer(&self, question: &Question) -> Result<Answer> {
+        self.ask(&question.sql, &[]).await
+    }
+}
+
+fn span(lead_in: i32, period: Days) -> Vec<(&'static str, String)> {
+    vec![("lead_in", date(lead_in)), ("first", date(period.0)), ("last", date(period.1))]
+}
+
+/// A day as SQL writes it.
+fn date(day: i32) -> String {
+    let text = NaiveDate::from_epoch_days(day).map_or_else(|| "1970-01-01".to_owned(), |date| date.to_string());
+    format!("DATE '{text}'")
+}
+
+/// The template with each `$name` replaced by its value: the longest name that fits, once, left to right.
+fn filled(template: &str, values: &[(&str, String)]) -> String {
+    let mut sql = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('$') {
+        sql.push_str(before);
+        let len = after
+            .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .unwrap_or(after.len());
+        let (name, tail) = after.split_at(len);
+        match values.iter().find(|(known, _)| *known == name) {
+            Some((_, value)) => sql.push_str(value),
+            None => {
+                sql.push('$');
+                sql.push_str(name);
+            }
+        }
+        rest = tail;
+    }
+    sql + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_where_their_names_stood() {
+        let filled = filled(
+            "a $first b $first_day c $none $",
+            &[("first", "1".to_owned()), ("first_day", "'x$first'".to_owned())],
+        );
+        assert_eq!(filled, "a 1 b 'x$first' c $none $");
+    }
+
+    #[test]
+    fn questions_are_complete() {
+        let filter = Filter {
+            regions: vec!["JP".to_owned()],
+            ..Filter::default()
+        };
+        let period = (19_083, 19_173);
+        for question in [
+            Question::coverage(1, 2),
+            Question::port_days(19_000, period, 10, 5),
+            Question::region_days(1, 2, &filter),
+            Question::region_sources(1, 2, &filter, true),
+            Question::region_sources(1, 2, &filter, false),
+            Question::mark_days(1, 2),
+            Question::network_days(1, period, 5),
+            Question::mark_ports(period, "mirai", &filter, 5),
+            Question::totals(period),
+            Question::distinct_sources(period),
+            Question::sensor_ports(period, 10),
+            Question::source_ports(period, &filter),
+            Question::backscatter(period, 25),
+            Question::tool_sources(period, "mirai"),
+        ] {
+            assert!(!question.sql.contains(['$', '{', '}']), "{}: {}", question.name, question.sql);
+        }
+        assert!(Question::totals(period).sql.contains("DATE '2022-04-01' AND DATE '2022-06-30'"));
+    }
+}
