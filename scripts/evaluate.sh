@@ -1,7 +1,7 @@
 #!/bin/sh
 # Simulates phenomena with a known truth, holds what Hirundo finds against it, and writes docs/findings.md.
 #
-#   scripts/evaluate.sh                    everything: about eight minutes on two cores, 500 MB of disk
+#   scripts/evaluate.sh                    everything: some ten minutes on two cores, 500 MB of disk
 #   scripts/evaluate.sh --quick            two seeds of each scenario; prints only, writes nothing
 #   scripts/evaluate.sh outage --print     only these scenarios
 #   scripts/evaluate.sh --details FILE     also every miss and contradiction with its numbers

@@ -263,10 +263,13 @@ class Judge:
             return course["factor"], series.swing(of, course)
         claimed = course["factor"]
         level, base = self._levels(finding, of)
-        if claimed is None or (course["base"] < BASE_MIN and (base or 0) < BASE_MIN and claimed > 1):
+        if claimed is None or (course["base"] <= 0 and claimed > 1):
+            # Nothing has no multiple: that there was something is all that can be true.
+            there = level is not None and level >= BASE_MIN and (base or 0) < BASE_MIN
+            return 1 + BASE_MIN, 1 + BASE_MIN if there else 1.0
+        if course["base"] < BASE_MIN and (base or 0) < BASE_MIN and claimed > 1:
             # Out of practically nothing: whether it reached that height is what can be compared.
-            height = (claimed or 1) * course["base"] if claimed and course["base"] > 0 else BASE_MIN
-            return 1 + height, (1 + level if level is not None else None)
+            return 1 + claimed * course["base"], (1 + level if level is not None else None)
         return claimed, series.ratio(level, base)
 
     def _appearance(self, finding, sent, planned):

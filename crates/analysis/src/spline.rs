@@ -156,7 +156,9 @@ impl<'a> Problem<'a> {
                 others.drain(nth - 1..=nth);
                 let basis = self.basis(&others);
                 if let Some((step, _)) = self.best(&basis, &others, &[Kind::Step]) {
-                    others.insert(nth - 1, step);
+                    // The step need not lie where the two were.
+                    others.push(step);
+                    others.sort_unstable_by_key(|change| change.at);
                     if self.cost(&others) < self.cost(changes) {
                         *changes = others;
                         continue;

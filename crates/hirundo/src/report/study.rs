@@ -23,6 +23,8 @@ const ORIGINS_ASKED: usize = 8;
 const PARTS_ASKED: i64 = 6;
 /// Smallest factor of a trend in the number of sources.
 const SOURCES_FACTOR_MIN: f64 = 1.25;
+/// The same of what comes from an autonomous system.
+const NETWORK_FACTOR_MIN: f64 = 2.0;
 /// Places of a ranking whose curves are compared.
 const COMPARED: usize = 10;
 /// Ports of marked traffic in the table.
@@ -71,9 +73,16 @@ impl Study {
             factor_min: SOURCES_FACTOR_MIN,
             ..options
         };
-        let told = |series: &Series| match series.measure {
-            Measure::Packets => courses(series, days, &options),
-            Measure::Sources => courses(series, days, &of_sources),
+        // So do the few heavy sources of a network.
+        let of_networks = Options {
+            factor_min: NETWORK_FACTOR_MIN,
+            growth_factor_min: NETWORK_FACTOR_MIN,
+            ..options
+        };
+        let told = |series: &Series| match (&series.subject, series.measure) {
+            (Subject::Network(_), _) => courses(series, days, &of_networks),
+            (_, Measure::Packets) => courses(series, days, &options),
+            (_, Measure::Sources) => courses(series, days, &of_sources),
         };
         let mut findings: Vec<Finding> = series.iter().flat_map(told).collect();
         for ranking in [&facts.ports, &facts.regions] {
