@@ -64,6 +64,8 @@ class Plant:
     settled: int = None
     settled_factor: float = None
     found: Finding = None
+    # Whether a finding has the planted dates themselves, without the allowances for bends and rest.
+    strict: bool = False
     # Sentences that tell it, by language; whether the public report should.
     told: dict = field(default_factory=dict)
     due: bool = False
@@ -72,6 +74,9 @@ class Plant:
     def recalled(self):
         """Outages are no findings but sentences."""
         return self.found is not None or (self.direction == "outage" and all(self.told.values()) and bool(self.told))
+
+    def recalled_strictly(self):
+        return self.recalled() and (self.strict or self.direction == "outage")
 
     def label(self):
         return f"{name(self.key)} {self.direction} {self.entry['from']}..{self.entry['to']}" + (f" over {self.entry['against']}" if self.entry["against"] else "")
@@ -175,16 +180,17 @@ class Judge:
         plant.near = [one for one in of_subject if one.kind != "steady"]
         if plant.direction == "steady":
             plant.found = None if plant.near else next(iter(of_subject), None)
+            plant.strict = plant.found is not None
             return
         for finding in of_subject:
             if self._matches(plant, finding):
                 plant.found, finding.verdict = plant.found or finding, RECALLED
+                plant.strict = plant.strict or plant.direction not in ("rise", "fall") or self._strictly(plant, finding.course)
 
     def _matches(self, plant, finding):
         course, kind, direction = finding.course, finding.kind, plant.direction
         if direction in ("rise", "fall") and kind in ("trend", "jump", "growth"):
-            # What goes on beyond the end of the period was told as far as it could be.
-            ends = near(course["to"], plant.end) or (course["to"] >= self.period[1] and plant.end >= self.period[1] - DAYS)
+            ends = self._ends(plant, course)
             settles = plant.settled is not None and near(course["to"], plant.settled)
             begins = near(course["from"], plant.begin) or (plant.bend is not None and near(course["from"], plant.bend))
             sized = (ends and self._sized(plant.factor, course)) or (settles and self._sized(plant.settled_factor, course))
@@ -202,6 +208,13 @@ class Judge:
             against = (plant.key[0], plant.entry["against"])
             return subject(course["other"]) == against and plant.begin - DAYS <= course["day"] <= plant.end + DAYS
         return False
+
+    def _ends(self, plant, course):
+        # What goes on beyond the end of the period was told as far as it could be.
+        return near(course["to"], plant.end) or (course["to"] >= self.period[1] and plant.end >= self.period[1] - DAYS)
+
+    def _strictly(self, plant, course):
+        return near(course["from"], plant.begin) and self._ends(plant, course) and self._sized(plant.factor, course)
 
     @staticmethod
     def _sized(factor, course):

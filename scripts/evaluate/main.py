@@ -111,8 +111,8 @@ def found_table(groups):
         whole = sum(told.values())
         recalled = sum(plant.recalled() for plant in plants)
         true = told[RECALLED] + told[FOLLOWS] + told[COUNTED]
-        rows.append((name, len(runs), len(plants), recalled, percent(recalled, len(plants)), page.count(whole), *(page.count(told[verdict]) for verdict in VERDICTS), percent(true, whole)))
-    head = ("scenario", "seeds", "planted", "recalled", "recall", "findings", "that recall", "follow", "true of counts", "inexact", "contradict", "precision")
+        rows.append((name, len(runs), len(plants), recalled, percent(recalled, len(plants)), sum(plant.recalled_strictly() for plant in plants), page.count(whole), *(page.count(told[verdict]) for verdict in VERDICTS), percent(true, whole)))
+    head = ("scenario", "seeds", "planted", "recalled", "recall", "by planted dates alone", "findings", "that recall", "follow", "true of counts", "inexact", "contradict", "precision")
     return page.table(head, rows)
 
 

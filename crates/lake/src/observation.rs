@@ -127,13 +127,20 @@ impl Question {
         Question::new("tool_sources", include_str!("../sql/report/tool_sources.sql"), &values)
     }
 
-    /// Backscatter of hosts with at least `packets_min` packets of it: host, proto, src_port, sensor, region,
-    /// bin (seconds since 1970, ten seconds wide), packets; by host, protocol and bin.
+    /// The `limit` hosts with most backscatter, at least `packets_min` packets: host, region, packets.
     #[must_use]
-    pub fn backscatter(period: Days, packets_min: u64) -> Question {
+    pub fn victims(period: Days, packets_min: u64, limit: u32) -> Question {
         let mut values = span(period.0, period);
-        values.push(("packets_min", packets_min.to_string()));
-        Question::new("backscatter", include_str!("../sql/report/backscatter.sql"), &values)
+        values.extend([("packets_min", packets_min.to_string()), ("limit", limit.to_string())]);
+        Question::new("victims", include_str!("../sql/report/victims.sql"), &values)
+    }
+
+    /// Their backscatter: host, proto, src_port, sensor, bin (seconds since 1970, ten seconds wide), packets.
+    #[must_use]
+    pub fn backscatter(period: Days, packets_min: u64, limit: u32) -> Question {
+        let victims = Question::victims(period, packets_min, limit).sql;
+        let template = include_str!("../sql/report/backscatter.sql").replace("{victims}", &victims);
+        Question::new("backscatter", &template, &span(period.0, period))
     }
 
     /// A ranking with the period before, as [`Session::top`] gives it.
@@ -233,7 +240,8 @@ mod tests {
             Question::distinct_sources(period),
             Question::sensor_ports(period, 10),
             Question::source_ports(period, &filter),
-            Question::backscatter(period, 25),
+            Question::victims(period, 25, 9),
+            Question::backscatter(period, 25, 9),
             Question::tool_sources(period, "mirai"),
         ] {
             assert!(!question.sql.contains(['$', '{', '}']), "{}: {}", question.name, question.sql);

@@ -44,6 +44,7 @@ impl Rows {
     /// Asks.
     pub async fn ask(session: &Session, question: Question) -> Result<Rows> {
         let what = || format!("could not answer the question {}", question.name);
+        let begun = crate::clock::now();
         let mut answer = session.answer(&question).await.with_context(what)?;
         let mut batches = Vec::new();
         let mut rows = 0;
@@ -52,6 +53,8 @@ impl Rows {
             anyhow::ensure!(rows <= ROWS_MAX, "{}: more than {ROWS_MAX} rows came back", what());
             batches.push(batch);
         }
+        let secs = (crate::clock::now() - begun).as_seconds_f64();
+        tracing::debug!("{}: {rows} rows in {secs:.2} s", question.name);
         Ok(Rows { question, batches })
     }
 

@@ -1,5 +1,6 @@
 //! What the analyses make of the facts: series, findings with their origin, attacks, ports that go together.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Result;
@@ -35,6 +36,10 @@ const SENSOR_PORTS: u32 = 10;
 const TOGETHER_DAYS: i32 = 7;
 /// Packets of backscatter below which a host is no victim; the rule then scales to the observation.
 const BACKSCATTER_MIN: u64 = 5;
+/// Hosts with most backscatter that are looked at,
+const VICTIMS_MAX: u32 = 20_000;
+/// as many of them as have so many packets together.
+const BACKSCATTER_PACKETS_MAX: f64 = 500_000.0;
 /// Days of comparison for a finding that is shorter than this.
 const BASE_DAYS: i32 = 7;
 
@@ -100,10 +105,11 @@ impl Study {
             ..Filter::default()
         };
         let mark_ports = Rows::ask(session, Question::mark_ports(days, MARK, &Filter::default(), MARK_PORTS)).await?;
-        let attack_rows = Rows::ask(session, Question::backscatter(days, BACKSCATTER_MIN)).await?;
+        let victims = Rows::ask(session, Question::victims(days, BACKSCATTER_MIN, VICTIMS_MAX)).await?;
+        let attack_rows = Rows::ask(session, Question::backscatter(days, BACKSCATTER_MIN, taken(&victims)?)).await?;
         Ok(Study {
             false_alarms: expected_false_alarms(&series, &options.thresholds),
-            attacks: find_attacks(&facts, &attack_rows)?,
+            attacks: find_attacks(&facts, &victims, &attack_rows)?,
             together: find_together(session, &mark_ports, days).await?,
             mark_ports_home: Rows::ask(session, Question::mark_ports(days, MARK, &home_only, MARK_PORTS)).await?,
             sensor_ports: Rows::ask(session, Question::sensor_ports(days, SENSOR_PORTS)).await?,
@@ -349,12 +355,35 @@ pub fn addresses(facts: &Facts) -> Vec<u64> {
     facts.sensors.iter().map(of).collect()
 }
 
-fn find_attacks(facts: &Facts, answer: &Rows) -> Result<Attacks> {
+/// How many of the victims, those with most backscatter first, are looked at.
+fn taken(victims: &Rows) -> Result<u32> {
+    let mut sum = 0.0;
+    let mut fits = |packets: &f64| {
+        sum += packets;
+        sum <= BACKSCATTER_PACKETS_MAX
+    };
+    let taken = victims.counts("packets")?.iter().take_while(|packets| fits(packets)).count();
+    Ok(u32::try_from(taken.max(1)).unwrap_or(u32::MAX))
+}
+
+fn find_attacks(facts: &Facts, victims: &Rows, answer: &Rows) -> Result<Attacks> {
     let (host, proto, port) = (answer.counts("host")?, answer.counts("proto")?, answer.numbers("src_port")?);
-    let (sensor, region) = (answer.texts("sensor")?, answer.texts("region")?);
+    let sensor = answer.texts("sensor")?;
+    let known = victims.counts("host")?.into_iter().map(word).zip(victims.texts("region")?);
+    let regions: HashMap<u32, String> = known.filter_map(|(host, region)| Some((host, region?))).collect();
     let (bin, packets) = (answer.counts("bin")?, answer.counts("packets")?);
+    let mut sums: HashMap<(u32, u8), u64> = HashMap::new();
+    for ((host, proto), packets) in host.iter().zip(&proto).zip(&packets) {
+        *sums.entry((word(*host), rows::proto(*proto))).or_default() += whole(*packets);
+    }
     let mut bins = Vec::with_capacity(answer.len());
     for at in 0..answer.len() {
+        if sums
+            .get(&(word(host[at]), rows::proto(proto[at])))
+            .is_none_or(|sum| *sum < BACKSCATTER_MIN)
+        {
+            continue;
+        }
         let name = sensor.get(at).and_then(Option::as_deref).unwrap_or_default();
         let Some(sensor) = facts.sensors.iter().position(|known| known == name) else {
             continue;
@@ -363,7 +392,7 @@ fn find_attacks(facts: &Facts, answer: &Rows) -> Result<Attacks> {
             victim: IpAddr::V4(Ipv4Addr::from(word(host[at]))),
             proto: rows::proto(proto[at]),
             port: port[at].map(rows::port),
-            region: region.get(at).and_then(Option::as_deref).unwrap_or("ZZ"),
+            region: regions.get(&word(host[at])).map_or("ZZ", String::as_str),
             sensor,
             begin_secs: whole(bin[at]).cast_signed(),
             packets: whole(packets[at]),

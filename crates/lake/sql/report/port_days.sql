@@ -5,6 +5,8 @@ WITH largest AS (
     ORDER BY sum(packets) DESC, proto, dst_port LIMIT $limit
 )
 SELECT p.day, p.sensor, p.proto, p.dst_port, sum(p.packets) AS packets, sum(p.hosts) AS sources
-FROM ports AS p JOIN largest AS l ON p.proto = l.proto AND p.dst_port IS NOT DISTINCT FROM l.dst_port
+-- Null is a port like any other here; a plain equality is what the engine joins fast.
+FROM ports AS p JOIN largest AS l
+  ON p.proto = l.proto AND coalesce(CAST(p.dst_port AS INT), -1) = coalesce(CAST(l.dst_port AS INT), -1)
 WHERE p.day BETWEEN $lead_in AND $last
 GROUP BY p.day, p.sensor, p.proto, p.dst_port ORDER BY p.proto, p.dst_port, p.day, p.sensor
