@@ -13,7 +13,7 @@ use crate::ingest::roster::range;
 use crate::period::{Day, Lang, Period};
 use crate::report::annotation::Annotations;
 use crate::report::assemble::{Order, document, edition};
-use crate::report::check::{Files, Known, Severity, check};
+use crate::report::check::{Files, Known, Problem, Severity, check};
 use crate::report::commentary::Commentary;
 use crate::report::devices::{self, Devices};
 use crate::report::facts::{Facts, MARK};
@@ -196,6 +196,7 @@ fn fit(files: &Files, study: &Study, global: &Global) -> Result<()> {
         surprise_min: f64::INFINITY,
     };
     let written = [files.japanese.is_some(), files.english.is_some(), files.annotations.is_some()];
+    let missing = |problem: &Problem| problem.what.ends_with("has text in the other language only");
     let unwritten: BTreeSet<u32> = [&files.japanese, &files.english]
         .into_iter()
         .flatten()
@@ -206,7 +207,8 @@ fn fit(files: &Files, study: &Study, global: &Global) -> Result<()> {
     let problems = check(files, &known);
     let wrong: Vec<_> = problems
         .iter()
-        .filter(|problem| problem.severity == Severity::Error && problem.line > 0 && !unwritten.contains(&problem.line))
+        .filter(|problem| problem.severity == Severity::Error && problem.line > 0)
+        .filter(|problem| !unwritten.contains(&problem.line) && !missing(problem))
         .collect();
     if wrong.is_empty() || !written.contains(&true) {
         return Ok(());
