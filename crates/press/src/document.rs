@@ -88,7 +88,7 @@ pub enum Inline {
     },
     /// Refers to a table or figure by its id: shown as "Figure 3".
     Ref(String),
-    /// Refers to an entry of the references: shown as "[3]".
+    /// Refers to an entry of the references: shown as `[3]`.
     Cite(u32),
 }
 
