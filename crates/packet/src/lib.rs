@@ -5,6 +5,7 @@
 //! kind of packet it is and which service a UDP payload asks for. [`encode`] builds frames and capture
 //! files for the simulator and the tests.
 
+pub mod batch;
 pub mod capture;
 pub mod decode;
 pub mod encode;
@@ -13,6 +14,7 @@ pub mod mark;
 pub mod options;
 pub mod packet;
 pub mod probe;
+pub mod wire;
 
 pub use packet::{Kind, Packet, Present, Wide, flag};
 

@@ -21,6 +21,8 @@ impl Present {
     pub const LATER_FRAGMENT: Present = Present(1 << 6);
     /// More fragments follow, or this is one: any fragmented packet.
     pub const FRAGMENT: Present = Present(1 << 7);
+    /// The sensor hides its addresses: `dst` is a pseudonym, and `tcp_seq` was blanked (null in the lake, 0 here).
+    pub const HIDDEN: Present = Present(1 << 8);
 
     /// Whether every bit of `other` is set.
     #[inline(always)]

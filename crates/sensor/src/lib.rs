@@ -1,0 +1,1 @@
+//! The sensor: captures, hides addresses, spools, ships.
