@@ -2,7 +2,6 @@
 //!
 //! (Contract while it is being built; the implementation replaces it.)
 
-
 /// Version of the form.
 pub const VERSION: u8 = 1;
 /// Most packets of a batch.

@@ -49,7 +49,9 @@ pub fn batch_path(epoch: u64, number: u64) -> String {
 #[must_use]
 pub fn is_sensor_name(text: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         && text.as_bytes()[0].is_ascii_alphanumeric()
 }
 
@@ -217,6 +219,9 @@ pub fn verdict(status: u16) -> Verdict {
 
 impl std::fmt::Debug for EnrollRequest {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("EnrollRequest").field("sensor", &self.sensor).finish_non_exhaustive()
+        formatter
+            .debug_struct("EnrollRequest")
+            .field("sensor", &self.sensor)
+            .finish_non_exhaustive()
     }
 }

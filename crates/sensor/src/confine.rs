@@ -1,0 +1,1 @@
+//! Gives up privileges once the sockets are open: user, capabilities, Landlock, seccomp.

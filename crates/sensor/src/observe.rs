@@ -1,0 +1,1 @@
+//! The loop: frames of a source into batches, minute by minute.
