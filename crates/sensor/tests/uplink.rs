@@ -187,12 +187,19 @@ fn a_batch_that_may_not_come_in_waits_and_others_go() {
     uplink.stop();
 }
 
+/// Because of its name, or of its version (a batch must not be refused for that).
 #[test]
 fn a_sensor_that_is_not_wanted_sends_nothing_and_keeps_all() {
+    for status in [403, 400] {
+        not_wanted(status);
+    }
+}
+
+fn not_wanted(status: u16) {
     let authority = Authority::new();
-    let centre = Centre::start(&authority, |asked| match asked.path.as_str() {
-        wire::HEARTBEAT_PATH => Plan::refuse(403),
-        path => Plan::good(path),
+    let centre = Centre::start(&authority, move |asked| match asked.path.as_str() {
+        wire::HEARTBEAT_PATH => Plan::refuse(status),
+        _ => Plan::refuse(400),
     });
     let folder = tempfile::tempdir().unwrap();
     let identity = enrolled(&authority, &[centre.url()], Validity::FRESH, folder.path());
@@ -203,7 +210,7 @@ fn a_sensor_that_is_not_wanted_sends_nothing_and_keeps_all() {
     assert_eq!(centre.asked().len(), 1, "one heartbeat, then a long pause");
     assert_eq!(outbox.left(), all(4));
     let trouble = uplink.state().trouble.unwrap();
-    assert!(trouble.contains("answered 403: no; hint: none"), "{trouble}");
+    assert!(trouble.contains(&format!("answered {status}: no; hint: none")), "{trouble}");
     uplink.stop();
 }
 

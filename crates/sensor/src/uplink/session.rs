@@ -434,7 +434,10 @@ impl<'a> Session<'a> {
             }
             Err(trouble) => trouble,
         };
-        if trouble.is_refusal() {
+        // Above all, no batch must be refused for what is the sensor's fault: its certificate, or its version.
+        let refused =
+            matches!(trouble, Trouble::Refused { status: 400..=499, .. }) && !matches!(trouble, Trouble::Refused { status: 429, .. });
+        if refused || trouble.is_refusal() {
             return self.leave(End::Refused(trouble), Duration::ZERO);
         }
         tracing::warn!("the centre did not take the heartbeat: {trouble}");

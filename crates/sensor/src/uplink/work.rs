@@ -137,8 +137,8 @@ impl Work {
                 self.next += 1;
                 let pause = REFUSED.0 / 2 + self.refused.pause(&mut self.jitter);
                 tracing::error!(
-                    "the centre does not accept this sensor ({}), {}. Nothing is lost: batches stay in the spool as long as it has \
-                     room. hint: ask the centre's operator; a new token and `hirundo-sensor enroll TOKEN --force` make a new identity",
+                    "the centre does not accept this sensor ({}; certificate: {}); batches stay in the spool as long as it has \
+                     room; hint: ask the centre's operator; a new token and `hirundo-sensor enroll TOKEN --force` make a new identity",
                     self.identity.sensor,
                     Identity::days(self.identity.secs_left(self.clock.now_us() / 1_000_000)),
                 );
