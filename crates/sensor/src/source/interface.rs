@@ -14,6 +14,8 @@ use super::ring::{self, Socket};
 const NAME_BYTES_MAX: usize = 15;
 /// Kinds of hardware whose frames have an Ethernet header: Ethernet itself and `lo` (linux/if_arp.h).
 const ETHERNET: [u16; 2] = [1, 772];
+/// `IFF_UP`.
+const UP: u64 = 1;
 
 /// An interface that is there.
 #[derive(Debug)]
@@ -27,11 +29,18 @@ pub(super) struct Interface {
     /// Tells this interface from one of the same name after a boot or in another namespace: their counters have nothing
     /// to do with each other.
     pub(super) identity: u64,
-    counter: Option<File>,
+    counters: Option<Counters>,
+}
+
+/// Files of an interface that are read while it is captured.
+#[derive(Debug)]
+struct Counters {
+    received: File,
+    flags: File,
 }
 
 impl Interface {
-    /// Finds an interface and opens its counter, which must stay readable after the files are closed off.
+    /// Finds an interface and opens its counters, which can be read on when files cannot be opened any more.
     pub(super) fn find(name: &str) -> Result<Interface> {
         let usual = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !usual || name.starts_with('.') {
@@ -49,8 +58,8 @@ impl Interface {
         } else {
             Form::Network
         };
-        let counter = match counter(name, index) {
-            Ok(counter) => Some(counter),
+        let counters = match counters(name, index) {
+            Ok(counters) => Some(counters),
             Err(error) => {
                 tracing::warn!("what {name} receives while the sensor is not running cannot be counted: {error}");
                 None
@@ -61,15 +70,30 @@ impl Interface {
             index,
             form,
             identity: identity(index),
-            counter,
+            counters,
         })
     }
 
     /// Frames received so far, where that can be known.
     pub(super) fn received(&self) -> Option<u64> {
-        let mut text = [0; 32];
-        let length = self.counter.as_ref()?.read_at(&mut text, 0).ok()?;
-        std::str::from_utf8(text.get(..length)?).ok()?.trim().parse().ok()
+        number(&self.counters.as_ref()?.received)
+    }
+
+    /// Whether it is up; so it is where that cannot be known.
+    pub(super) fn is_up(&self) -> bool {
+        let flags = self.counters.as_ref().and_then(|counters| number(&counters.flags));
+        flags.is_none_or(|flags| flags & UP != 0)
+    }
+}
+
+/// The number in a file of `/sys`, as it is now.
+fn number(file: &File) -> Option<u64> {
+    let mut text = [0; 32];
+    let length = file.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(text.get(..length)?).ok()?.trim();
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
     }
 }
 
@@ -78,14 +102,17 @@ pub(super) fn refused(name: &str) -> String {
     format!("open a packet socket for {name}; hint: it needs CAP_NET_RAW: start as root, or by the systemd unit, which grants it")
 }
 
-/// The counter of received frames, if `/sys` shows the namespace that we are in.
-fn counter(name: &str, index: u32) -> io::Result<File> {
+/// The files of an interface, if `/sys` shows the namespace that we are in.
+fn counters(name: &str, index: u32) -> io::Result<Counters> {
     let folder = format!("/sys/class/net/{name}");
     let shown = fs::read_to_string(format!("{folder}/ifindex"))?;
     if shown.trim() != index.to_string() {
         return Err(io::Error::other("/sys shows another network namespace; hint: mount it anew"));
     }
-    File::open(format!("{folder}/statistics/rx_packets"))
+    Ok(Counters {
+        received: File::open(format!("{folder}/statistics/rx_packets"))?,
+        flags: File::open(format!("{folder}/flags"))?,
+    })
 }
 
 /// Of boot, network namespace and number.

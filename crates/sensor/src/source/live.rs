@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, bail};
 use hirundo_packet::capture::Frame;
 
 use super::assembler::Instruction;
@@ -146,13 +146,15 @@ impl Live {
     /// # Errors
     /// When it is gone: it will not come back under this socket.
     pub(super) fn is_listening(&self) -> Result<bool> {
-        let Interface { name, index, .. } = &self.interface;
-        if ring::index(name) != Some(*index) {
-            return Err(anyhow!(
-                "listen on {name}: the interface is gone; hint: start the sensor again when it is back"
-            ));
+        let name = &self.interface.name;
+        if let Err(error) = self.ring.take_error() {
+            tracing::warn!("listen on {name}: {error}");
         }
-        Ok(self.ring.is_listening(name, *index))
+        let bound = self.ring.socket().interface().with_context(|| format!("listen on {name}"))?;
+        if bound != Some(self.interface.index) {
+            bail!("listen on {name}: the interface is gone; hint: start the sensor again when it is back");
+        }
+        Ok(self.interface.is_up())
     }
 
     /// Up to where the interface's counter is accounted for.

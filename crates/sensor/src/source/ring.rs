@@ -102,16 +102,14 @@ impl Socket {
         Ok(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
     }
 
-    /// Whether an interface is up.
-    fn is_up(&self, name: &str) -> io::Result<bool> {
+    /// Number of the interface it is bound to; `None` when that is gone.
+    pub(super) fn interface(&self) -> io::Result<Option<u32>> {
         // SAFETY: all zeros are a value of this struct of plain numbers.
-        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        fill_name(&mut request, name)?;
-        // SAFETY: the request lives during the call; the kernel writes into it only.
-        check(unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) })?;
-        // SAFETY: this call fills this field of the union; every value of it is one.
-        let flags = i32::from(unsafe { request.ifr_ifru.ifru_flags });
-        Ok(flags & libc::IFF_UP != 0)
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        let mut length = bytes_of(&address);
+        // SAFETY: the address lives during the call, and the kernel writes at most `length` bytes.
+        check(unsafe { libc::getsockname(self.0.as_raw_fd(), (&raw mut address).cast(), &raw mut length) })?;
+        Ok(u32::try_from(address.sll_ifindex).ok().filter(|index| *index != 0))
     }
 }
 
@@ -216,10 +214,14 @@ impl Ring {
         })
     }
 
-    /// Whether the interface is there and up; an error of the socket is taken note of by that.
-    pub(super) fn is_listening(&self, name: &str, interface: u32) -> bool {
-        let cleared: io::Result<libc::c_int> = get(self.socket.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR);
-        cleared.is_ok() && index(name).is_some_and(|now| now == interface) && self.socket.is_up(name).unwrap_or(false)
+    /// Takes note of an error that waits at the socket, which would keep [`poll`] from waiting.
+    pub(super) fn take_error(&self) -> io::Result<()> {
+        let error: libc::c_int = get(self.socket.as_fd(), libc::SOL_SOCKET, libc::SO_ERROR)?;
+        if error == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(error))
+        }
     }
 
     fn is_ours(&self, block: usize) -> bool {
