@@ -1,10 +1,10 @@
 //! A batch while it is open: packets and health go in, bytes come out.
 
-use twox_hash::XxHash3_128;
-
 use super::columns::{ColumnWriter, Options};
 use super::minutes::Minutes;
-use super::{BatchError, ENCODED_BYTES_MAX, Header, MINUTES_MAX, Minute, PACKETS_MAX, PAYLOAD_BYTES_ENOUGH, Summary, decoded};
+use super::{
+    BatchError, ENCODED_BYTES_MAX, Header, MINUTES_MAX, Minute, PACKETS_MAX, PAYLOAD_BYTES_ENOUGH, Summary, append_digest, decoded,
+};
 use crate::decode::{Decoded, Reason};
 use crate::options::{self, Interner};
 use crate::wire::is_sensor_name;
@@ -197,8 +197,7 @@ impl Builder {
             out.truncate(begin);
             return not_made("a packet in it is none that a decoder makes");
         }
-        let digest = XxHash3_128::oneshot(out.get(begin..).unwrap_or_default());
-        out.extend(digest.to_le_bytes());
+        append_digest(out, begin);
         if out.len() - begin > ENCODED_BYTES_MAX {
             out.truncate(begin);
             return not_made("it is too long");

@@ -151,13 +151,18 @@ pub(super) fn check(packet: &Packet, options: usize) -> Result<(), BatchError> {
     static MARKS: LazyLock<MarkTable> = LazyLock::new(MarkTable::built_in);
     let has = |present| packet.present.has(present);
     let is_wide = has(Present::WIDE);
+    let only_if = |bit, holds: bool| !has(bit) || holds;
     let bits = packet.present.0 < 1 << PRESENT_BITS
-        && !(has(Present::TCP) && (packet.proto != protocol::TCP || !has(Present::PORTS)))
-        && !(has(Present::PORTS) && !matches!(packet.proto, protocol::TCP | protocol::UDP))
-        && !(has(Present::ICMP) && packet.proto != if is_wide { protocol::ICMPV6 } else { protocol::ICMP })
-        && !(has(Present::VICTIM) && !has(Present::ICMP))
-        && !(has(Present::LATER_FRAGMENT) && (!has(Present::FRAGMENT) || has(Present::PORTS) || has(Present::ICMP)))
-        && !(has(Present::HIDDEN) && has(Present::IP_ID));
+        && only_if(Present::TCP, packet.proto == protocol::TCP && has(Present::PORTS))
+        && only_if(Present::PORTS, matches!(packet.proto, protocol::TCP | protocol::UDP))
+        && only_if(
+            Present::ICMP,
+            packet.proto == if is_wide { protocol::ICMPV6 } else { protocol::ICMP },
+        )
+        && only_if(Present::VICTIM, has(Present::ICMP))
+        && only_if(Present::LATER_FRAGMENT, has(Present::FRAGMENT))
+        && only_if(Present::LATER_FRAGMENT, !has(Present::PORTS) && !has(Present::ICMP))
+        && only_if(Present::HIDDEN, !has(Present::IP_ID));
     let values = (has(Present::TCP) || (packet.tcp_flags, packet.options_at) == (0, 0))
         && packet.tcp_flags < 1 << 9
         && usize::from(packet.options_at) <= options
@@ -179,7 +184,8 @@ pub(super) fn check(packet: &Packet, options: usize) -> Result<(), BatchError> {
 /// A field of some of the rows.
 struct Column {
     what: &'static str,
-    width_max: u8,
+    /// Bytes of a number.
+    width_max: usize,
     /// Whether a row with this word has it.
     of: fn(u16) -> bool,
     get: fn(&Packet) -> u64,
@@ -191,7 +197,7 @@ macro_rules! column {
     ($field:ident, $type:ty, $of:expr) => {
         Column {
             what: stringify!($field),
-            width_max: (<$type>::BITS / 8) as u8,
+            width_max: size_of::<$type>(),
             of: $of,
             get: |packet| u64::from(packet.$field),
             // The width was checked.

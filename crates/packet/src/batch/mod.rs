@@ -27,6 +27,8 @@ pub use builder::Builder;
 pub use decoded::Batch;
 pub use head::Summary;
 
+use twox_hash::XxHash3_128;
+
 /// Version of the form.
 pub const VERSION: u8 = 1;
 /// Most packets of a batch.
@@ -43,7 +45,13 @@ pub const PAYLOAD_BYTES_ENOUGH: usize = 4 << 20;
 /// Begin of every batch, the version behind it.
 const MAGIC: [u8; 7] = *b"hirundo";
 /// Bytes of the digest at the end.
-const DIGEST_BYTES: usize = 16;
+pub const DIGEST_BYTES: usize = 16;
+/// Appends the digest of all bytes from `begin` on: what a batch ends with.
+pub fn append_digest(bytes: &mut Vec<u8>, begin: usize) {
+    let digest = XxHash3_128::oneshot(bytes.get(begin..).unwrap_or_default());
+    bytes.extend(digest.to_le_bytes());
+}
+
 /// Microseconds of a minute.
 const MINUTE_US: i64 = 60_000_000;
 

@@ -96,13 +96,13 @@ impl<'a> PlaneReader<'a> {
     }
 
     /// A column of `count` numbers of at most `width_max` bytes, into `values`.
-    pub(super) fn column(&mut self, what: &'static str, count: usize, width_max: u8, values: &mut Vec<u64>) -> Result<(), BatchError> {
+    pub(super) fn column(&mut self, what: &'static str, count: usize, width_max: usize, values: &mut Vec<u64>) -> Result<(), BatchError> {
         values.clear();
         if count == 0 {
             return Ok(());
         }
         let width = self.reader.u8()?;
-        if width > width_max {
+        if usize::from(width) > width_max {
             return Err(BatchError::Wrong { what });
         }
         values.resize(count, 0);
