@@ -26,6 +26,8 @@ use filter::{Endpoint, Filter};
 use live::Live;
 use replay::Replay;
 
+/// Most frames that one [`Sources::read`] lends: a block of 1 MiB of frames that are all header.
+pub const ROUND_FRAMES_MAX: usize = 1 << 14;
 /// Most sources of a sensor.
 pub const SOURCES_MAX: usize = 64;
 

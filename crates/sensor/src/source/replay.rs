@@ -14,7 +14,7 @@ use hirundo_packet::capture::{Capture, Frame};
 use super::{Pace, Round};
 
 /// Most frames that are lent at a time.
-const ROUND_FRAMES_MAX: u64 = 4096;
+const FRAMES_MAX: u64 = 4096;
 
 /// Captures, one after the other.
 pub(super) struct Replay {
@@ -79,7 +79,7 @@ impl Replay {
         if open.lend_held(self.pace, wait, &mut visit, &mut round) {
             return round;
         }
-        while round.frames < ROUND_FRAMES_MAX {
+        while round.frames < FRAMES_MAX {
             let frame = match open.capture.next() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => {
