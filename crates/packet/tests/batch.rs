@@ -308,8 +308,7 @@ fn the_worst_packets_fit() {
     let mut builder = Builder::new();
     loop {
         let ([a, b, c, d, e, f, g, h], second) = (random(), random());
-        let mut owned = Owned::default();
-        owned.packet = Packet {
+        let packet = Packet {
             present: Present(Present::TCP.0 | Present::PORTS.0 | Present::WIDE.0 | Present::IP_ID.0),
             time_us: i64::from_be_bytes(second),
             proto: 6,
@@ -318,6 +317,10 @@ fn the_worst_packets_fit() {
             tcp_window: u16::from_be_bytes([g, h]),
             ip_len: u32::from_be_bytes([e, f, a, b]),
             ..Packet::default()
+        };
+        let mut owned = Owned {
+            packet,
+            ..Owned::default()
         };
         let bytes: Vec<u8> = (0..48).flat_map(|_| random()).collect();
         owned.wide.src6.copy_from_slice(&bytes[..16]);

@@ -1,5 +1,6 @@
 //! Frames of every sort out of random bytes, and packets that own what they refer to.
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use arbtest::arbitrary::{Arbitrary, Result, Unstructured};
 use hirundo_packet::batch::Header;
