@@ -12,6 +12,7 @@ use hirundo_packet::kind;
 use hirundo_packet::mark::MarkTable;
 
 use crate::clock;
+use crate::hide::Hider;
 use crate::source::{Accounted, ROUND_FRAMES_MAX, Sources, missed};
 
 /// Longest wait for frames: how late a signal to stop, a minute's end or a batch's age may be noticed.
@@ -44,12 +45,6 @@ pub trait Keep {
     fn seal(&mut self, accounts: Option<&[Accounted]>);
 }
 
-/// Takes away what must not leave the sensor, after marks and kind are known.
-pub trait Hide {
-    /// Changes the packet in place.
-    fn hide(&mut self, decoded: &mut Decoded<'_>);
-}
-
 /// What this run counted, for whoever looks.
 #[derive(Debug, Default)]
 pub struct Totals {
@@ -75,9 +70,9 @@ pub struct Treatment {
 }
 
 /// Makes batches of frames.
-pub struct Observer<K, H> {
+pub struct Observer<K> {
     keep: K,
-    hide: Option<H>,
+    hider: Option<Hider>,
     marks: MarkTable,
     treatment: Treatment,
     totals: Arc<Totals>,
@@ -90,12 +85,12 @@ pub struct Observer<K, H> {
     kept: u64,
 }
 
-impl<K: Keep, H: Hide> Observer<K, H> {
-    /// Ready to run.
-    pub fn new(keep: K, hide: Option<H>, treatment: Treatment, totals: Arc<Totals>) -> Observer<K, H> {
+impl<K: Keep> Observer<K> {
+    /// Ready to run; with a hider, what leaves the sensor does not show its addresses.
+    pub fn new(keep: K, hider: Option<Hider>, treatment: Treatment, totals: Arc<Totals>) -> Observer<K> {
         Observer {
             keep,
-            hide,
+            hider,
             marks: MarkTable::built_in(),
             treatment,
             totals,
@@ -209,8 +204,8 @@ impl<K: Keep, H: Hide> Observer<K, H> {
                 }
                 decoded.packet.mark = self.marks.mark(&decoded.packet, decoded.options, decoded.payload);
                 (decoded.packet.kind, decoded.packet.probe) = kind::classify_wide(&decoded.packet, &decoded.wide, decoded.payload);
-                if let Some(hide) = &mut self.hide {
-                    hide.hide(&mut decoded);
+                if let Some(hider) = &self.hider {
+                    hider.hide(&mut decoded);
                 }
                 if !self.keep.batch().push(&decoded, self.treatment.payload_bytes) {
                     self.push_into_next(&decoded);

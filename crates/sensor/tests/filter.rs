@@ -1,5 +1,6 @@
 //! The filter for the kernel, against a plain reading of what it is meant to take; run by an interpreter of our own and
 //! by the kernel itself.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;

@@ -39,12 +39,6 @@ impl Keep for Summaries {
     }
 }
 
-struct HideNothing;
-
-impl Hide for HideNothing {
-    fn hide(&mut self, _decoded: &mut Decoded<'_>) {}
-}
-
 /// A capture with a frame at each of these seconds, that is a packet or is none.
 fn capture(seconds: &[(i64, bool)]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -79,7 +73,7 @@ fn replay(files: &[&tempfile::NamedTempFile]) -> (Vec<Summary>, Arc<Totals>) {
         batch: Duration::from_secs(3600),
     };
     let totals = Arc::new(Totals::default());
-    let mut observer = Observer::new(Summaries::default(), None::<HideNothing>, treatment, Arc::clone(&totals));
+    let mut observer = Observer::new(Summaries::default(), None, treatment, Arc::clone(&totals));
     observer.run(&mut sources, &[], &AtomicBool::new(false)).unwrap();
     (observer.into_keep().sealed, totals)
 }
