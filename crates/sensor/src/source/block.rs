@@ -116,7 +116,10 @@ mod tests {
         bytes
     }
 
-    fn lent(block: &[u8], form: Form) -> (Walked, Vec<(i64, u32, u32, Vec<u8>)>) {
+    /// Time, link type, length on the wire, bytes.
+    type Lent = (i64, u32, u32, Vec<u8>);
+
+    fn lent(block: &[u8], form: Form) -> (Walked, Vec<Lent>) {
         let mut frames = Vec::new();
         let walked = walk(block, form, 0, |frame| {
             frames.push((frame.time_ns, frame.link.0, frame.wire_len, frame.data.to_vec()));

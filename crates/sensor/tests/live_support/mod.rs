@@ -16,6 +16,7 @@ const NEEDED: u64 = 1 << 12 | 1 << 13 | 1 << 21;
 
 /// Runs the test of this name in a network namespace of its own, with its own `/sys`; whether this is the run inside, which
 /// has to do the work. Without the rights for that, says so loudly and tests nothing.
+#[allow(clippy::print_stderr, reason = "a test that was left out must be seen")]
 pub(crate) fn inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
