@@ -1,6 +1,10 @@
 //! The one place that reads the clock.
 
+mod kernel;
+
 use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use kernel::{Discipline, discipline};
 
 /// Now, microseconds since 1970-01-01 UTC; it can jump.
 #[allow(clippy::disallowed_methods, reason = "this is the one place")]
@@ -10,4 +14,10 @@ pub fn now_us() -> i64 {
         Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, i64::wrapping_neg),
     }
+}
+
+/// Whether something keeps the clock right, where the kernel says so.
+#[must_use]
+pub fn synchronised() -> Option<bool> {
+    discipline().map(|discipline| discipline.synchronised)
 }

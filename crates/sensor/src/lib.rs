@@ -6,12 +6,15 @@
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod confine;
 pub mod hide;
 pub mod identity;
+pub mod manual;
 pub mod observe;
 pub mod outbox;
+pub mod run;
 pub mod source;
 pub mod spool;
 pub mod uplink;
