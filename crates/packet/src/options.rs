@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// Option bytes that a TCP header can hold.
-const OPTIONS_MAX_BYTES: usize = 40;
+pub(crate) const OPTIONS_MAX_BYTES: usize = 40;
 
 /// One option as it counts for the signature.
 enum Piece {
@@ -166,6 +166,17 @@ fn counting(options: &[u8]) -> Words {
         rest = after;
     }
     mask.map(u64::from_le_bytes)
+}
+
+/// The first 40 bytes of `options` with zeros for what the signature leaves out, and how many there are.
+pub(crate) fn without_values(options: &[u8]) -> ([u8; OPTIONS_MAX_BYTES], usize) {
+    let options = options.get(..OPTIONS_MAX_BYTES).unwrap_or(options);
+    let mut bytes = [0; OPTIONS_MAX_BYTES];
+    let mask = counting(options).map(u64::to_le_bytes);
+    for ((to, from), mask) in bytes.iter_mut().zip(options).zip(mask.as_flattened()) {
+        *to = from & mask;
+    }
+    (bytes, options.len())
 }
 
 /// What the cache remembers: options whose bytes under the mask are these, and so many, have this number.
