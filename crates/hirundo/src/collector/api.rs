@@ -8,11 +8,11 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderValue, StatusCode};
 use hirundo_packet::wire::{
     self, EnrollRequest, EnrollResponse, Heartbeat, HeartbeatResponse, JSON_BYTES_MAX, NOW_HEADER, RenewRequest, SENT_HEADER, TimeResponse,
     VERSION_HEADER,
 };
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::authority::SensorCertificate;

@@ -134,7 +134,10 @@ impl Authority {
     /// SHA-256 of the signing certificate, hexadecimal: how a sensor knows its centre.
     #[must_use]
     pub fn sha256(&self) -> String {
-        self.certificates.first().map(|first| hex(&Sha256::digest(first))).unwrap_or_default()
+        self.certificates
+            .first()
+            .map(|first| hex(&Sha256::digest(first)))
+            .unwrap_or_default()
     }
 
     /// From when on the signing certificate does not hold, seconds since 1970.
@@ -151,8 +154,7 @@ impl Authority {
     /// # Errors
     /// When the request is not one, or its signature or kind of key is not good.
     pub fn certify_sensor(&self, csr: &str, sensor: &str, now_secs: i64) -> Result<SensorCertificate> {
-        let request =
-            CertificateSigningRequestParams::from_pem(csr).context("could not use the certificate signing request")?;
+        let request = CertificateSigningRequestParams::from_pem(csr).context("could not use the certificate signing request")?;
         let algorithm = request.public_key.algorithm();
         let good = [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519];
         if !good.into_iter().any(|good| good == algorithm) {
@@ -220,7 +222,10 @@ impl Authority {
 
 impl std::fmt::Debug for Authority {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Authority").field("sha256", &self.sha256()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Authority")
+            .field("sha256", &self.sha256())
+            .finish_non_exhaustive()
     }
 }
 

@@ -90,17 +90,52 @@ fn a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn authorities_are_exchanged_one_after_the_other() {
+    let (now, next) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = Authority::create(now.path(), "test", NOW).unwrap();
+    let second = Authority::create(next.path(), "test", NOW).unwrap();
+    let path = now.path().join(CERTIFICATE_FILE);
+    std::fs::write(&path, format!("{}{}", first.pem(), second.pem())).unwrap();
+    let both = Authority::open(now.path()).unwrap();
+    assert_eq!((both.certificates().len(), both.sha256()), (2, first.sha256()));
+    // The one that signs is the one whose key is there.
+    std::fs::write(&path, format!("{}{}", second.pem(), first.pem())).unwrap();
+    let error = Authority::open(now.path()).unwrap_err().to_string();
+    assert!(error.contains("authority's own certificate comes first"), "{error}");
+    std::fs::copy(next.path().join(KEY_FILE), now.path().join(KEY_FILE)).unwrap();
+    assert_eq!(Authority::open(now.path()).unwrap().sha256(), second.sha256());
+    for wrong in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        &first.pem().repeat(9),
+    ] {
+        std::fs::write(&path, wrong).unwrap();
+        Authority::open(now.path()).unwrap_err();
+    }
+}
+
+#[test]
 fn a_collectors_certificate_names_its_hosts() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::create(folder.path(), "test", NOW).unwrap();
     let made = authority
-        .certify_server(&["collector.example".to_owned(), "192.0.2.1".to_owned(), "2001:db8::1".to_owned()], NOW)
+        .certify_server(
+            &["collector.example".to_owned(), "192.0.2.1".to_owned(), "2001:db8::1".to_owned()],
+            NOW,
+        )
         .unwrap();
     assert_eq!(made.chain.len(), 2);
     let (_, certificate) = parse_x509_certificate(&made.chain[0]).unwrap();
     let names = &certificate.subject_alternative_name().unwrap().unwrap().value.general_names;
     assert!(
-        matches!(names.as_slice(), [GeneralName::DNSName("collector.example"), GeneralName::IPAddress(_), GeneralName::IPAddress(_)]),
+        matches!(
+            names.as_slice(),
+            [
+                GeneralName::DNSName("collector.example"),
+                GeneralName::IPAddress(_),
+                GeneralName::IPAddress(_)
+            ]
+        ),
         "{names:?}"
     );
     let usage = certificate.extended_key_usage().unwrap().unwrap().value;

@@ -107,5 +107,10 @@ pub(super) fn long(bytes_max: usize) -> Refused {
 }
 
 fn full() -> Refused {
-    Refused::new(StatusCode::SERVICE_UNAVAILABLE, "memory", "the centre has no memory for more right now").again(5)
+    Refused::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "memory",
+        "the centre has no memory for more right now",
+    )
+    .again(5)
 }

@@ -70,9 +70,9 @@ pub struct Doors {
 impl Default for Doors {
     fn default() -> Doors {
         Doors {
-            connections_max: 4_096,
+            connections_max: 2_048,
             of_address_max: 128,
-            of_sensor_max: 8,
+            of_sensor_max: 4,
             strangers_max: 64,
             handshake_max: Duration::from_secs(10),
             stranger_max: Duration::from_secs(30),
@@ -150,12 +150,13 @@ impl Centre {
     /// When there is no certificate, or it is over, revoked or unknown.
     pub async fn admit<'a>(&self, peer: &'a Peer) -> Result<(&'a Identity, Allowance), Refused> {
         let Some(identity) = &peer.sensor else {
-            return Err(Refused::new(StatusCode::UNAUTHORIZED, "no_certificate", "this needs a sensor's certificate")
-                .hint("enrol the sensor with a token: hirundo-sensor enroll TOKEN"));
+            return Err(
+                Refused::new(StatusCode::UNAUTHORIZED, "no_certificate", "this needs a sensor's certificate")
+                    .hint("enrol the sensor with a token: hirundo-sensor enroll TOKEN"),
+            );
         };
         let over = || {
-            Refused::new(StatusCode::FORBIDDEN, "expired", "the certificate's time is over")
-                .hint("enrol the sensor again with a new token")
+            Refused::new(StatusCode::FORBIDDEN, "expired", "the certificate's time is over").hint("enrol the sensor again with a new token")
         };
         if identity.ends_secs <= super::now_secs() {
             return Err(over());
@@ -173,8 +174,10 @@ impl Centre {
             }
             Admission::Revoked => Err(Refused::new(StatusCode::FORBIDDEN, "revoked", "the certificate is revoked")
                 .hint("ask the centre; a new token lets the sensor in again")),
-            Admission::Unknown => Err(Refused::new(StatusCode::FORBIDDEN, "unknown", "the centre does not know this certificate")
-                .hint("enrol the sensor again with a new token")),
+            Admission::Unknown => Err(
+                Refused::new(StatusCode::FORBIDDEN, "unknown", "the centre does not know this certificate")
+                    .hint("enrol the sensor again with a new token"),
+            ),
         }
     }
 
@@ -210,6 +213,12 @@ impl Centre {
             bytes_a_minute: i64::MAX,
         };
         self.calls.enter(who, 0, allowance, Instant::now()).map_err(enough)
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn open_connections(&self) -> i64 {
+        self.counters.open()
     }
 
     /// Notes an event; that it could not be noted stands in the log only.

@@ -55,6 +55,9 @@ pub trait Landing: Send {
     fn land(&mut self, shipments: &[Shipment]) -> Result<Vec<Landed>, Trouble>;
 }
 
+/// The way into the lake, while it is open.
+type Way = Option<Box<dyn Landing>>;
+
 /// Opens the way into the lake, again after trouble.
 pub type Opener = Box<dyn Fn() -> Result<Box<dyn Landing>> + Send>;
 
@@ -244,11 +247,13 @@ fn answer(senders: Vec<oneshot::Sender<Outcome>>, outcome: &Outcome) {
 pub async fn run(centre: Arc<Centre>, open: Opener) {
     let gather = &centre.gather;
     let mut open = Some(open);
-    let mut landing: Option<Box<dyn Landing>> = None;
+    let mut landing: Way = None;
     let mut pause = PAUSE_MIN;
     while wait(&centre).await {
         let entries = gather.take();
-        let (Some(opener), held) = (open.take(), landing.take()) else { return };
+        let (Some(opener), held) = (open.take(), landing.take()) else {
+            return;
+        };
         let begun = Instant::now();
         let shipments: Vec<Shipment> = entries.iter().map(|entry| entry.shipment.clone()).collect();
         let work = tokio::task::spawn_blocking(move || {
@@ -265,7 +270,10 @@ pub async fn run(centre: Arc<Centre>, open: Opener) {
             }
             Err(Trouble::Batch(error)) if entries.len() == 1 => hold(&centre, entries, &error).await,
             Err(Trouble::Batch(error)) => {
-                tracing::warn!("{} batches could not be stored together and are tried one by one: {error:#}", entries.len());
+                tracing::warn!(
+                    "{} batches could not be stored together and are tried one by one: {error:#}",
+                    entries.len()
+                );
                 gather.put_back(entries, true);
             }
             Err(Trouble::Lake(error)) => {
@@ -302,11 +310,7 @@ async fn wait(centre: &Centre) -> bool {
 }
 
 /// Stores on a thread that may block. After trouble or a panic the way into the lake is opened anew.
-fn land(
-    held: Option<Box<dyn Landing>>,
-    open: &Opener,
-    shipments: &[Shipment],
-) -> (Option<Box<dyn Landing>>, Result<Vec<Landed>, Trouble>) {
+fn land(held: Way, open: &Opener, shipments: &[Shipment]) -> (Way, Result<Vec<Landed>, Trouble>) {
     let mut landing = match held.map_or_else(open, Ok) {
         Ok(landing) => landing,
         Err(error) => return (None, Err(Trouble::Lake(error))),

@@ -71,7 +71,10 @@ fn nothing_is_taken_after_closing_and_what_is_there_is_due() {
     let begin = Instant::now();
     assert_eq!(gather.due(every, false, begin), None);
     let _receiver = waits(gather.hand(shipment(0, 0), Hold::default(), begin));
-    assert_eq!(gather.due(every, false, begin + Duration::from_secs(60)), Some(every - Duration::from_secs(60)));
+    assert_eq!(
+        gather.due(every, false, begin + Duration::from_secs(60)),
+        Some(every - Duration::from_secs(60))
+    );
     assert_eq!(gather.due(every, true, begin), Some(Duration::ZERO));
     assert_eq!(gather.due(every, false, begin + every), Some(Duration::ZERO));
     gather.close();

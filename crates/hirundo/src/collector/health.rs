@@ -262,7 +262,10 @@ fn reasons(known: Known<'_>, now_secs: i64) -> Vec<(Cause, String)> {
     }
     if known.quarantined > 0 {
         let (count, name) = (known.quarantined, &sensor.name);
-        reasons.push((Cause::Quarantine, format!("{count} batches are in quarantine: hirundo quarantine list {name}")));
+        reasons.push((
+            Cause::Quarantine,
+            format!("{count} batches are in quarantine: hirundo quarantine list {name}"),
+        ));
     }
     let Some(beat) = &health.beat else { return reasons };
     let silent_secs = now_secs.saturating_sub(health.beat_secs.unwrap_or(0));
@@ -284,16 +287,25 @@ fn reasons(known: Known<'_>, now_secs: i64) -> Vec<(Cause, String)> {
     }
     if let Some(secs) = spool_secs(beat).filter(|secs| *secs > BEHIND_SECS) {
         let batches = beat.spool_batches;
-        reasons.push((Cause::Behind, format!("{batches} batches wait in its spool, the oldest for {}", span_text(secs))));
+        reasons.push((
+            Cause::Behind,
+            format!("{batches} batches wait in its spool, the oldest for {}", span_text(secs)),
+        ));
     }
     let percent = u128::from(beat.spool_bytes) * 100 / u128::from(beat.spool_bytes_max.max(1));
     if beat.spool_bytes_max > 0 && percent > u128::from(SPOOL_PERCENT_MAX) {
         reasons.push((Cause::Full, format!("its spool is full to {percent} %")));
     }
     let recent = now_secs / 60 - LOSING_MINUTES;
-    let lost: i64 = rates.iter().filter(|rate| rate.minute > recent).fold(0, |sum, rate| sum.saturating_add(rate.dropped));
+    let lost: i64 = rates
+        .iter()
+        .filter(|rate| rate.minute > recent)
+        .fold(0, |sum, rate| sum.saturating_add(rate.dropped));
     if lost > 0 {
-        reasons.push((Cause::Losing, format!("{lost} packets dropped in the last {LOSING_MINUTES} minutes")));
+        reasons.push((
+            Cause::Losing,
+            format!("{lost} packets dropped in the last {LOSING_MINUTES} minutes"),
+        ));
     }
     reasons.extend(clock(beat, health.skew_us).map(|words| (Cause::Clock, words)));
     reasons.extend(version(beat).map(|words| (Cause::Version, words)));

@@ -77,7 +77,16 @@ fn each_trouble_alone() {
     check(|case| beat(case).software = "0.0.1".to_owned(), State::Trouble, &[Cause::Version]);
     check(|case| beat(case).spool_bytes = 801, State::Good, &[]);
     check(|case| beat(case).spool_bytes = 811, State::Trouble, &[Cause::Full]);
-    check(|case| case.rates.push(Rate { dropped: 3, ..rate(0, 500) }), State::Trouble, &[Cause::Losing]);
+    check(
+        |case| {
+            case.rates.push(Rate {
+                dropped: 3,
+                ..rate(0, 500)
+            })
+        },
+        State::Trouble,
+        &[Cause::Losing],
+    );
     check(|case| case.quarantined = 1, State::Trouble, &[Cause::Quarantine]);
     check(|case| case.health.beat = None, State::Awaited, &[]);
     check(|case| case.sensor.revoked_secs = Some(NOW), State::Revoked, &[]);
@@ -102,8 +111,19 @@ fn a_drop_is_one_only_against_what_is_usual() {
     check(lately(50), State::Good, &[]);
     check(lately(49), State::Trouble, &[Cause::Drop]);
     // Nothing is usual for a sensor that has just begun, or sees next to nothing.
-    check(|case| { lately(0)(case); case.rates.drain(..280); }, State::Good, &[]);
-    check(|case| case.rates.iter_mut().for_each(|rate| rate.packets = rate.minute % 5), State::Good, &[]);
+    check(
+        |case| {
+            lately(0)(case);
+            case.rates.drain(..280);
+        },
+        State::Good,
+        &[],
+    );
+    check(
+        |case| case.rates.iter_mut().for_each(|rate| rate.packets = rate.minute % 5),
+        State::Good,
+        &[],
+    );
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, StatusCode};
 use hirundo_packet::batch::{BatchError, ENCODED_BYTES_MAX};
 use hirundo_packet::wire::{self, BatchResponse};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::body;
@@ -84,7 +84,9 @@ fn name(sensor: &str, epoch: &str, number: &str) -> Result<Name, Refused> {
 
 /// Length that the sender announces.
 fn announced(headers: &HeaderMap) -> Result<Option<usize>, Refused> {
-    let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let Some(value) = headers.get(CONTENT_LENGTH) else {
+        return Ok(None);
+    };
     let length: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
     match length.and_then(|length| usize::try_from(length).ok()) {
         Some(length) if length <= ENCODED_BYTES_MAX => Ok(Some(length)),
@@ -113,9 +115,7 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
     let permit = centre.decoding.acquire().await.ok();
     let (bytes, skew_us, to_check) = (shipment.bytes.clone(), shipment.skew_us, name.clone());
     let work = tokio::task::spawn_blocking(move || shipment::check(&bytes, &to_check, skew_us, super::now_us()));
-    let checked = work
-        .await
-        .unwrap_or(Err(Fault::Unreadable(BatchError::Wrong { what: "content" })));
+    let checked = work.await.unwrap_or(Err(Fault::Unreadable(BatchError::Wrong { what: "content" })));
     drop(permit);
     let fault = match checked {
         Ok(packets) => {
@@ -134,12 +134,20 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
             Err(aside(centre, &shipment, refused, &format!("{error}")).await)
         }
         Fault::OtherBatch => {
-            let refused = Refused::new(StatusCode::BAD_REQUEST, "other_batch", "the batch is not the one that the path names");
+            let refused = Refused::new(
+                StatusCode::BAD_REQUEST,
+                "other_batch",
+                "the batch is not the one that the path names",
+            );
             Err(aside(centre, &shipment, refused, "it is not the batch that the path named").await)
         }
         Fault::OtherSensor(other) => {
-            let refused = Refused::new(StatusCode::FORBIDDEN, "other_sensor", "the batch is another sensor's than the certificate")
-                .hint("batches made under an earlier name are sent under a certificate of that name");
+            let refused = Refused::new(
+                StatusCode::FORBIDDEN,
+                "other_sensor",
+                "the batch is another sensor's than the certificate",
+            )
+            .hint("batches made under an earlier name are sent under a certificate of that name");
             Err(aside(centre, &shipment, refused, &format!("it says that it is of sensor {other}")).await)
         }
     }
@@ -186,7 +194,10 @@ async fn aside(centre: &Centre, shipment: &Shipment, refused: Refused, reason: &
             "no copy could be kept"
         }
     };
-    let words = format!("batch {epoch:016x}/{number} refused with status {}: {reason}; {copy}", refused.status.as_u16());
+    let words = format!(
+        "batch {epoch:016x}/{number} refused with status {}: {reason}; {copy}",
+        refused.status.as_u16()
+    );
     tracing::warn!("{sensor}: {words}");
     centre.note(Some(sensor), "refused", &words).await;
     refused
@@ -206,7 +217,12 @@ async fn keep(centre: &Centre, shipment: &Shipment, held: bool, reason: &str) ->
 /// Holds a batch until an operator decides; the sensor need not keep it.
 async fn held(centre: &Centre, shipment: &Shipment, words: &str) -> Result<Response, Refused> {
     if !keep(centre, shipment, true, words).await.map_err(|error| Refused::ours(&error))? {
-        return Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "quarantine_full", "the quarantine has no room for more").again(60));
+        return Err(Refused::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "quarantine_full",
+            "the quarantine has no room for more",
+        )
+        .again(60));
     }
     let Name { sensor, epoch, number } = &shipment.name;
     let text = format!("batch {epoch:016x}/{number} is held: {words}");

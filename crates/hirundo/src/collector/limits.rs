@@ -151,7 +151,7 @@ impl Meters {
         if meter.in_flight >= self.in_flight_max || (bytes_after > self.in_flight_bytes_max && meter.in_flight > 0) {
             return Err(Enough::InFlight);
         }
-        let wait = |secs: f64| Enough::Rate(secs.ceil().clamp(1.0, 60.0) as u64);
+        let wait = |secs: f64| Enough::Rate(Duration::from_secs_f64(secs.ceil().clamp(1.0, 60.0)).as_secs());
         meter.batches.take(1.0, allowance.batches_a_minute, now).map_err(wait)?;
         meter.bytes.take(bytes as f64, allowance.bytes_a_minute, now).map_err(wait)?;
         meter.in_flight += 1;
@@ -161,6 +161,15 @@ impl Meters {
             sensor: sensor.to_owned(),
             bytes,
         })
+    }
+}
+
+impl Meters {
+    /// Batches that a sensor has on the way.
+    #[must_use]
+    pub fn in_flight(&self, sensor: &str) -> usize {
+        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.get(sensor).map_or(0, |meter| meter.in_flight)
     }
 }
 

@@ -108,6 +108,12 @@ impl Counters {
         Open(self.connections.clone())
     }
 
+    /// Connections that are open.
+    #[must_use]
+    pub fn open(&self) -> i64 {
+        self.connections.get()
+    }
+
     fn register(&self, registry: &mut Registry) {
         registry.register("batches", "Batches acknowledged, by outcome", self.answered.clone());
         registry.register("refused", "Requests refused and batches held, by reason", self.refused.clone());
@@ -167,7 +173,11 @@ pub async fn text(centre: &Centre) -> Result<String> {
         own.register("waiting_batches", "Batches that wait to be stored", gauge(batches as f64));
         own.register("waiting_packets", "Packets in them", gauge(packets as f64));
         own.register("memory_bytes", "Memory that batches take", gauge(centre.budget.used_bytes() as f64));
-        own.register("memory_bytes_max", "Memory that batches may take", gauge(centre.budget.bytes() as f64));
+        own.register(
+            "memory_bytes_max",
+            "Memory that batches may take",
+            gauge(centre.budget.bytes() as f64),
+        );
     }
     sensors(registry.sub_registry_with_prefix("sensor"), &rows);
     let mut text = String::new();
@@ -187,21 +197,35 @@ fn sensors(registry: &mut Registry, rows: &[Row]) {
     };
     let seconds = |value: Option<i64>| value.map(|value| value as f64);
     measure("heard_seconds", "Seconds since the last heartbeat", &|row| seconds(row.heard_secs));
-    measure("stored_seconds", "Seconds since a batch was last stored", &|row| seconds(row.stored_secs));
-    measure("stored_packets", "Packets stored, in all", &|row| Some(row.packets as f64));
-    measure("packets_per_minute", "Packets a minute, median of the last five", &|row| seconds(row.packets_a_minute));
-    measure("dropped_packets", "Packets dropped by kernel and spool in the sensor's run", &|row| {
-        Some(row.dropped as f64)
+    measure("stored_seconds", "Seconds since a batch was last stored", &|row| {
+        seconds(row.stored_secs)
     });
-    measure("missed_frames", "Frames missed before the sensor's run, at most", &|row| Some(row.missed as f64));
-    measure("spool_batches", "Batches that wait in the sensor's spool", &|row| Some(row.spool_batches as f64));
-    measure("spool_bytes", "Bytes that wait in the sensor's spool", &|row| Some(row.spool_bytes as f64));
+    measure("stored_packets", "Packets stored, in all", &|row| Some(row.packets as f64));
+    measure("packets_per_minute", "Packets a minute, median of the last five", &|row| {
+        seconds(row.packets_a_minute)
+    });
+    measure(
+        "dropped_packets",
+        "Packets dropped by kernel and spool in the sensor's run",
+        &|row| Some(row.dropped as f64),
+    );
+    measure("missed_frames", "Frames missed before the sensor's run, at most", &|row| {
+        Some(row.missed as f64)
+    });
+    measure("spool_batches", "Batches that wait in the sensor's spool", &|row| {
+        Some(row.spool_batches as f64)
+    });
+    measure("spool_bytes", "Bytes that wait in the sensor's spool", &|row| {
+        Some(row.spool_bytes as f64)
+    });
     measure("spool_seconds", "Age of the oldest batch in the sensor's spool", &|row| {
         Some(row.spool_secs.unwrap_or(0) as f64)
     });
-    measure("ring_fill_ratio", "Fill of the sensor's ring at its worst in the last minute", &|row| {
-        Some(f64::from(row.ring_fill_permille) / 1_000.0)
-    });
+    measure(
+        "ring_fill_ratio",
+        "Fill of the sensor's ring at its worst in the last minute",
+        &|row| Some(f64::from(row.ring_fill_permille) / 1_000.0),
+    );
     measure("clock_skew_seconds", "The sensor's clock less the centre's", &|row| {
         row.skew_us.map(|skew_us| skew_us as f64 / 1e6)
     });
@@ -218,7 +242,9 @@ fn sensors(registry: &mut Registry, rows: &[Row]) {
         }
         for cause in Cause::ALL {
             let has = row.reasons.iter().any(|(found, _)| *found == cause);
-            causes.get_or_create(&with(row, "cause", cause.name())).set(f64::from(u8::from(has)));
+            causes
+                .get_or_create(&with(row, "cause", cause.name()))
+                .set(f64::from(u8::from(has)));
         }
     }
     registry.register("state", "1 for the state the sensor is in", states);

@@ -1,9 +1,9 @@
 //! Answers that are errors: a status, words that give nothing away, and what to do about it.
 
 use axum::response::{IntoResponse, Response};
+use hirundo_packet::wire;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use hirundo_packet::wire;
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

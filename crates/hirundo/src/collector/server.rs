@@ -1,8 +1,8 @@
 //! Connections: who may connect, how long they may take, and how a collector starts and ends.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -27,11 +27,12 @@ use super::peer::{Peer, identity};
 use super::tls::{self, OwnCertificate};
 
 /// Streams a sensor may have open at a time: its batches, and room for a heartbeat.
-const STREAMS_MAX: u32 = hirundo_packet::wire::IN_FLIGHT_MAX as u32 + 8;
+const STREAMS_MAX: u32 = 64 + 8;
+const _: () = assert!(hirundo_packet::wire::IN_FLIGHT_MAX == 64);
 /// … without a certificate.
 const STRANGER_STREAMS_MAX: u32 = 2;
 /// Bytes in flight on a sensor's connection: what one connection may have in our memory before we read it.
-const WINDOW_BYTES: u32 = 2 << 20;
+const WINDOW_BYTES: u32 = 1 << 20;
 /// … on one of its streams.
 const STREAM_WINDOW_BYTES: u32 = 512 << 10;
 /// … without a certificate.
@@ -221,7 +222,10 @@ async fn serve(door: &Door, stream: TcpStream, address: IpAddr) {
                 return counters.turned_away("strangers");
             };
             // A stranger has time to enrol, and no more.
-            if tokio::time::timeout(doors.stranger_max, speak(door, stream, &peer, doors)).await.is_err() {
+            if tokio::time::timeout(doors.stranger_max, speak(door, stream, &peer, doors))
+                .await
+                .is_err()
+            {
                 counters.turned_away("stranger_slow");
             }
         }

@@ -99,7 +99,9 @@ pub fn config(authority: &Authority, own: Arc<OwnCertificate>) -> Result<ServerC
     let provider = Arc::clone(&own.provider);
     let mut roots = RootCertStore::empty();
     for certificate in authority.certificates() {
-        roots.add(certificate.clone()).context("could not use a certificate of the authority")?;
+        roots
+            .add(certificate.clone())
+            .context("could not use a certificate of the authority")?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .allow_unauthenticated()

@@ -62,16 +62,14 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        sqlx::query(
-            "UPDATE health SET beat_secs = ?1, beat = ?2, skew_us = coalesce(?3, skew_us), skew_secs = ?1 WHERE sensor = ?4",
-        )
-        .bind(now_secs)
-        .bind(serde_json::to_string(beat)?)
-        .bind(skew_us)
-        .bind(sensor)
-        .execute(&mut *transaction)
-        .await
-        .context("could not note a heartbeat")?;
+        sqlx::query("UPDATE health SET beat_secs = ?1, beat = ?2, skew_us = coalesce(?3, skew_us), skew_secs = ?1 WHERE sensor = ?4")
+            .bind(now_secs)
+            .bind(serde_json::to_string(beat)?)
+            .bind(skew_us)
+            .bind(sensor)
+            .execute(&mut *transaction)
+            .await
+            .context("could not note a heartbeat")?;
         transaction.commit().await?;
         Ok(())
     }
@@ -108,16 +106,7 @@ impl Store {
                 .fetch_all(&self.pool)
                 .await
                 .context("could not read the rates of the sensors")?;
-        let rate = |(sensor, minute, packets, dropped)| {
-            (
-                sensor,
-                Rate {
-                    minute,
-                    packets,
-                    dropped,
-                },
-            )
-        };
+        let rate = |(sensor, minute, packets, dropped)| (sensor, Rate { minute, packets, dropped });
         Ok(rows.into_iter().map(rate).collect())
     }
 }

@@ -67,22 +67,20 @@ impl Store {
     /// When the file cannot be written.
     pub async fn keep(&self, kept: &Kept) -> Result<bool> {
         let mut transaction = self.pool.begin_with(BEGIN_WRITE).await?;
-        let same: Option<(i64,)> =
-            sqlx::query_as("SELECT id FROM quarantine WHERE sensor = ? AND epoch = ? AND number = ? AND sha256 = ?")
-                .bind(&kept.sensor)
-                .bind(kept.epoch.cast_signed())
-                .bind(kept.number.cast_signed())
-                .bind(&kept.sha256)
-                .fetch_optional(&mut *transaction)
-                .await?;
+        let same: Option<(i64,)> = sqlx::query_as("SELECT id FROM quarantine WHERE sensor = ? AND epoch = ? AND number = ? AND sha256 = ?")
+            .bind(&kept.sensor)
+            .bind(kept.epoch.cast_signed())
+            .bind(kept.number.cast_signed())
+            .bind(&kept.sha256)
+            .fetch_optional(&mut *transaction)
+            .await?;
         if same.is_some() {
             return Ok(true);
         }
-        let (entries, bytes): (i64, i64) =
-            sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM quarantine WHERE sensor = ?")
-                .bind(&kept.sensor)
-                .fetch_one(&mut *transaction)
-                .await?;
+        let (entries, bytes): (i64, i64) = sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM quarantine WHERE sensor = ?")
+            .bind(&kept.sensor)
+            .fetch_one(&mut *transaction)
+            .await?;
         let (all,): (i64,) = sqlx::query_as("SELECT coalesce(sum(bytes), 0) FROM quarantine")
             .fetch_one(&mut *transaction)
             .await?;

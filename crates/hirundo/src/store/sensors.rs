@@ -44,16 +44,7 @@ pub struct Sensor {
     pub bytes_a_minute: i64,
 }
 
-type Row = (
-    String,
-    Option<String>,
-    Option<String>,
-    i64,
-    Option<i64>,
-    Option<String>,
-    i64,
-    i64,
-);
+type Row = (String, Option<String>, Option<String>, i64, Option<i64>, Option<String>, i64, i64);
 
 const SELECT_ONE: &str = "SELECT name, member, region, added_secs, revoked_secs, revoked_why, batches_a_minute, bytes_a_minute \
      FROM sensors WHERE name = ?";
@@ -156,7 +147,10 @@ impl Store {
         let mut transaction = self.pool.begin_with(BEGIN_WRITE).await?;
         let (count,): (i64,) = sqlx::query_as("SELECT count(*) FROM sensors").fetch_one(&mut *transaction).await?;
         if count >= SENSORS_MAX {
-            bail!("could not add {}: there are {count} sensors, and at most {SENSORS_MAX} are kept", sensor.name);
+            bail!(
+                "could not add {}: there are {count} sensors, and at most {SENSORS_MAX} are kept",
+                sensor.name
+            );
         }
         let added = sqlx::query(
             "INSERT OR IGNORE INTO sensors (name, member, region, added_secs, batches_a_minute, bytes_a_minute) VALUES (?, ?, ?, ?, ?, ?)",
