@@ -373,7 +373,7 @@ async fn heartbeats_of_another_version_or_too_many_are_refused() {
         .send(Method::POST, "/v1/heartbeat", body.clone())
         .await
         .unwrap()
-        .expect(400, "");
+        .expect(400, "speaks version 2 and the centre version 1");
     let said = Heartbeat {
         version: 2,
         ..Heartbeat::default()

@@ -13,6 +13,7 @@ use hirundo_packet::wire::{
     VERSION_HEADER,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::authority::SensorCertificate;
@@ -88,18 +89,22 @@ async fn read_json<T: DeserializeOwned>(centre: &Centre, body: Body) -> Result<T
     let mut patience = centre.settings.patience;
     patience.grace = patience.grace.min(Duration::from_secs(10));
     let read = body::read(body, JSON_BYTES_MAX, &centre.budget, patience).await?;
-    serde_json::from_slice(&read.bytes).map_err(|_| {
+    let wrong = |_| {
         Refused::new(StatusCode::BAD_REQUEST, "json", "the body is not what is expected here")
             .hint("sensor and centre may be of different versions")
-    })
+    };
+    // The version first: a later one may have other fields.
+    let spoken: Spoken = serde_json::from_slice(&read.bytes).map_err(wrong)?;
+    if spoken.version != wire::VERSION {
+        return Err(other_version(&spoken.version.to_string()));
+    }
+    serde_json::from_slice(&read.bytes).map_err(wrong)
 }
 
-fn same_version(version: u32) -> Result<(), Refused> {
-    if version == wire::VERSION {
-        Ok(())
-    } else {
-        Err(other_version(&version.to_string()))
-    }
+/// What every request says first.
+#[derive(Deserialize)]
+struct Spoken {
+    version: u32,
 }
 
 /// A version of software as we keep it: short, and nothing but plain characters.
@@ -129,7 +134,6 @@ async fn enroll(State(centre): State<Arc<Centre>>, Extension(peer): Extension<Ar
 async fn try_enroll(centre: &Centre, peer: &Peer, body: Body) -> Result<Response, Refused> {
     let _call = centre.call(&peer.address.to_string())?;
     let request: EnrollRequest = read_json(centre, body).await?;
-    same_version(request.version)?;
     let unknown = || refusal_of(TokenRefusal::Unknown);
     if !wire::is_sensor_name(&request.sensor) {
         return Err(unknown());
@@ -193,7 +197,6 @@ async fn try_renew(centre: &Centre, peer: &Peer, headers: &HeaderMap, body: Body
     let _call = centre.call(&identity.name)?;
     observe_clock(centre, &identity.name, headers);
     let request: RenewRequest = read_json(centre, body).await?;
-    same_version(request.version)?;
     let certificate = certify(centre, &request.csr, &identity.name)?;
     let issue = Issue {
         serial: &certificate.serial,
@@ -218,7 +221,6 @@ async fn try_heartbeat(centre: &Centre, peer: &Peer, headers: &HeaderMap, body: 
     let _call = centre.call(&identity.name)?;
     observe_clock(centre, &identity.name, headers);
     let mut beat: Heartbeat = read_json(centre, body).await?;
-    same_version(beat.version)?;
     beat.software = software(&beat.software);
     let skew_us = centre.clocks.skew_us(&identity.name);
     let beaten = centre.store.beat(&identity.name, &beat, skew_us, super::now_secs()).await;

@@ -311,9 +311,11 @@ async fn wait(centre: &Centre) -> bool {
 
 /// Stores on a thread that may block. After trouble or a panic the way into the lake is opened anew.
 fn land(held: Way, open: &Opener, shipments: &[Shipment]) -> (Way, Result<Vec<Landed>, Trouble>) {
-    let mut landing = match held.map_or_else(open, Ok) {
-        Ok(landing) => landing,
-        Err(error) => return (None, Err(Trouble::Lake(error))),
+    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| held.map_or_else(open, Ok)));
+    let mut landing = match opened {
+        Ok(Ok(landing)) => landing,
+        Ok(Err(error)) => return (None, Err(Trouble::Lake(error))),
+        Err(_) => return (None, Err(Trouble::Lake(anyhow!("opening the lake ended at an internal error")))),
     };
     let landed = std::panic::catch_unwind(AssertUnwindSafe(|| landing.land(shipments)))
         .unwrap_or_else(|_| Err(Trouble::Batch(anyhow!("storing it ended at an internal error"))));

@@ -2,8 +2,10 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::hex;
@@ -13,6 +15,8 @@ use crate::store::quarantine::Kept;
 
 /// Name of the folder.
 const FOLDER: &str = "quarantine";
+/// A body without an entry is left over when it is older than this.
+const ORPHAN_AGE: Duration = Duration::from_secs(3_600);
 /// Longest reason kept, bytes.
 const REASON_BYTES_MAX: usize = 300;
 
@@ -22,7 +26,7 @@ pub struct Aside<'a> {
     /// Under which name it came.
     pub name: &'a Name,
     /// The body.
-    pub bytes: &'a [u8],
+    pub bytes: &'a Bytes,
     /// Packets in it, 0 when it cannot be read.
     pub packets: u64,
     /// Whether the sensor is told that we have it.
@@ -51,16 +55,43 @@ pub async fn keep(store: &Store, aside: Aside<'_>, now_secs: i64) -> Result<bool
         held: aside.held,
         reason: aside.reason[..end].to_owned(),
     };
+    if !store.has_room(&kept).await? {
+        return Ok(false);
+    }
     // The body first: an entry in the index must have one.
-    write(&path, aside.bytes).with_context(|| format!("could not keep a batch in quarantine at {}", path.display()))?;
+    let (place, bytes) = (path.clone(), aside.bytes.clone());
+    tokio::task::spawn_blocking(move || write(&place, &bytes))
+        .await
+        .context("keeping a batch in quarantine ended at an internal error")?
+        .with_context(|| format!("could not keep a batch in quarantine at {}", path.display()))?;
     if store.keep(&kept).await? {
         return Ok(true);
     }
     // The same body may be kept under another name.
-    if !store.quarantine(None).await?.iter().any(|other| other.sha256 == kept.sha256) {
+    if !store.has_body(&kept.sha256).await? {
         remove(&path)?;
     }
     Ok(false)
+}
+
+/// Deletes bodies that no entry names: a crash came between the two, some time ago.
+///
+/// # Errors
+/// When the disk or the store refuses.
+pub async fn sweep(store: &Store) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(store.folder().join(FOLDER)) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let sha256 = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // What is younger may be on its way into the index, here or in another collector.
+        let age = entry.metadata().ok().and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+        if age.is_some_and(|age| age > ORPHAN_AGE) && !store.has_body(&sha256).await? {
+            remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The body of an entry, as it came.

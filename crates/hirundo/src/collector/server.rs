@@ -24,6 +24,7 @@ use super::gather::{self, Opener};
 use super::limits::Places;
 use super::metrics;
 use super::peer::{Peer, identity};
+use super::quarantine;
 use super::tls::{self, OwnCertificate};
 
 /// Streams a sensor may have open at a time: its batches, and room for a heartbeat.
@@ -134,8 +135,11 @@ async fn keep_up(centre: Arc<Centre>, own: Arc<OwnCertificate>) {
             Ok(false) => {}
             Err(error) => tracing::error!("the collector's certificate could not be renewed: {error:#}"),
         }
-        if let Err(error) = centre.store.forget(super::now_secs()).await {
-            tracing::error!("{error:#}");
+        let forgotten = centre.store.forget(super::now_secs()).await;
+        for done in [forgotten, quarantine::sweep(&centre.store).await] {
+            if let Err(error) = done {
+                tracing::error!("{error:#}");
+            }
         }
     }
 }

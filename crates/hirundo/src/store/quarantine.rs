@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use sqlx::SqliteConnection;
 
 use super::{BEGIN_WRITE, Store};
 
@@ -77,14 +78,7 @@ impl Store {
         if same.is_some() {
             return Ok(true);
         }
-        let (entries, bytes): (i64, i64) = sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM quarantine WHERE sensor = ?")
-            .bind(&kept.sensor)
-            .fetch_one(&mut *transaction)
-            .await?;
-        let (all,): (i64,) = sqlx::query_as("SELECT coalesce(sum(bytes), 0) FROM quarantine")
-            .fetch_one(&mut *transaction)
-            .await?;
-        if entries >= ENTRIES_A_SENSOR_MAX || bytes + kept.bytes > BYTES_A_SENSOR_MAX || all + kept.bytes > BYTES_MAX {
+        if !room(&mut transaction, kept).await? {
             return Ok(false);
         }
         sqlx::query(
@@ -104,6 +98,28 @@ impl Store {
         .context("could not note what is kept in quarantine")?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// Whether there is room for a body, as it looks now.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn has_room(&self, kept: &Kept) -> Result<bool> {
+        let mut connection = self.pool.acquire().await?;
+        room(&mut connection, kept).await
+    }
+
+    /// Whether an entry has this body.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn has_body(&self, sha256: &str) -> Result<bool> {
+        let found: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM quarantine WHERE sha256 = ? LIMIT 1")
+            .bind(sha256)
+            .fetch_optional(&self.pool)
+            .await
+            .context("could not look a body up")?;
+        Ok(found.is_some())
     }
 
     /// What is kept, of all or of one sensor, in order of arrival.
@@ -164,4 +180,17 @@ impl Store {
             .context("could not count what is in quarantine")?;
         Ok(rows.into_iter().collect())
     }
+}
+
+async fn room(connection: &mut SqliteConnection, kept: &Kept) -> Result<bool> {
+    let (entries, bytes): (i64, i64) = sqlx::query_as("SELECT count(*), coalesce(sum(bytes), 0) FROM quarantine WHERE sensor = ?")
+        .bind(&kept.sensor)
+        .fetch_one(&mut *connection)
+        .await
+        .context("could not count what is in quarantine")?;
+    let (all,): (i64,) = sqlx::query_as("SELECT coalesce(sum(bytes), 0) FROM quarantine")
+        .fetch_one(&mut *connection)
+        .await
+        .context("could not count what is in quarantine")?;
+    Ok(entries < ENTRIES_A_SENSOR_MAX && bytes + kept.bytes <= BYTES_A_SENSOR_MAX && all + kept.bytes <= BYTES_MAX)
 }

@@ -82,6 +82,7 @@ CREATE TABLE quarantine (
     reason TEXT NOT NULL,
     UNIQUE (sensor, epoch, number, sha256)
 ) STRICT;
+CREATE INDEX quarantine_by_body ON quarantine (sha256);
 CREATE TABLE events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_secs INTEGER NOT NULL,
