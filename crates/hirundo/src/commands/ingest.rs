@@ -24,11 +24,11 @@ pub fn run(global: &Global, options: &cli::Ingest) -> Result<Done> {
     let lake = Lake::open_or_create(&lake_path(global)?)?;
     let mut writer = lake.writer()?;
     for roster in roster::find(&options.paths, options.sensors.as_deref())? {
-        writer.merge_roster(roster)?;
+        lake.merge_roster(roster)?;
     }
     let intel = intel(&options.geo, global.quiet)?;
     let databases = databases(&intel);
-    writer.merge_roster(hirundo_lake::Roster {
+    lake.merge_roster(hirundo_lake::Roster {
         databases,
         ..hirundo_lake::Roster::default()
     })?;
