@@ -38,6 +38,12 @@ pub enum Error {
         /// The lake.
         path: PathBuf,
     },
+    /// A batch names a piece twice, whose packets would count twice.
+    #[error("a batch holds the piece {piece} twice")]
+    Twice {
+        /// The piece.
+        piece: String,
+    },
     /// A Parquet file could not be written or read.
     #[error("could not {action} Parquet data")]
     Parquet {

@@ -334,7 +334,10 @@ impl<'a> Columns<'a> {
         }
         if let Some(flags) = value(self.tcp_flags, row) {
             packet.tcp_flags = flags;
-            packet.tcp_seq = value(self.tcp_seq, row).unwrap_or(0);
+            match value(self.tcp_seq, row) {
+                Some(seq) => packet.tcp_seq = seq,
+                None => packet.present.set(Present::HIDDEN),
+            }
             packet.tcp_window = value(self.tcp_window, row).unwrap_or(0);
             packet.present.set(Present::TCP);
         }

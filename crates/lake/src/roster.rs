@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::lake::{Lake, Writer};
+use crate::lake::Lake;
+use crate::writer::WRITE_LOCK;
 
 /// Where the lake keeps it.
 const ROSTER: &str = "_hirundo/roster.json";
@@ -73,29 +74,22 @@ impl Lake {
     /// # Errors
     /// When the record cannot be read.
     pub fn roster(&self) -> Result<Roster> {
-        let Some(bytes) = self.store().get(ROSTER)? else {
-            return Ok(Roster::default());
-        };
-        serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
-            path: self.store().path(ROSTER),
-            reason: error.to_string(),
-        })
+        Ok(self.parsed(ROSTER)?.unwrap_or_default())
     }
-}
 
-impl Writer {
     /// Adds to what is known of the sensors.
     ///
     /// # Errors
     /// When the record cannot be read or written, or would hold too many.
-    pub fn merge_roster(&mut self, roster: Roster) -> Result<()> {
-        let before = self.lake().roster()?;
+    pub fn merge_roster(&self, roster: Roster) -> Result<()> {
+        let _lock = self.store().lock(WRITE_LOCK, true)?;
+        let before = self.roster()?;
         let mut all = before.clone();
         all.merge(roster);
         if all == before {
             return Ok(());
         }
-        let path = self.lake().store().path(ROSTER);
+        let path = self.store().path(ROSTER);
         if all.sensors.len() > SENSORS_MAX {
             let reason = format!("it would hold {} sensors, and at most {SENSORS_MAX} are kept", all.sensors.len());
             return Err(Error::Damaged { path, reason });
@@ -104,7 +98,7 @@ impl Writer {
             path,
             reason: error.to_string(),
         })?;
-        self.lake().store().put(ROSTER, &bytes)
+        self.store().put(ROSTER, &bytes)
     }
 }
 

@@ -8,11 +8,15 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
 
 use crate::error::{Error, Result, io};
 
 /// Suffix of files being written; anything with it is left over from a crash and may be deleted.
-const PARTIAL: &str = "partial";
+pub(crate) const PARTIAL: &str = "partial";
 
 /// A folder whose files are written durably. Paths are relative, parts joined by `/`.
 #[derive(Clone, Debug)]
@@ -41,6 +45,15 @@ impl Store {
     #[must_use]
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// The same files for the query engine.
+    ///
+    /// # Errors
+    /// When the folder cannot be found.
+    pub fn objects(&self) -> Result<Arc<dyn ObjectStore>> {
+        let files = LocalFileSystem::new_with_prefix(&self.root).map_err(|error| io("find the lake", &self.root)(error.into()))?;
+        Ok(Arc::new(files))
     }
 
     /// Writes files durably: each whole or not at all; on return all are on disk.
@@ -136,15 +149,6 @@ impl Store {
         })?;
         found.sort();
         Ok(found)
-    }
-
-    /// Deletes what a crash left half written.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn sweep(&self) -> Result<()> {
-        let left = self.list("", PARTIAL)?;
-        self.delete(left.iter().map(String::as_str))
     }
 
     fn walk(&self, prefix: &str, visit: &mut dyn FnMut(String)) -> Result<()> {

@@ -1,11 +1,16 @@
 //! One module a command: options checked first, then the work, then what a person or a program reads.
 
 pub mod ask;
+pub mod centre;
+pub mod collect;
 pub mod docs;
 pub mod export;
 pub mod ingest;
 pub mod lake;
+pub mod quarantine;
 pub mod report;
+pub mod sensor;
+pub mod sensors;
 pub mod simulate;
 pub mod top;
 pub mod trend;
@@ -39,6 +44,11 @@ pub fn run(cli: Cli) -> Result<Done> {
         Command::Export(options) => export::run(global, &options),
         Command::Lake(command) => lake::run(global, &command),
         Command::Simulate(options) => simulate::run(global, &options),
+        Command::Centre(command) => centre::run(global, &command),
+        Command::Sensor(command) => sensor::run(global, &command),
+        Command::Sensors(options) => sensors::run(global, &options),
+        Command::Collect(options) => collect::run(global, &options),
+        Command::Quarantine(command) => quarantine::run(global, &command),
         Command::Docs { page } => docs::run(page),
     }
 }
