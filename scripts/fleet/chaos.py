@@ -110,13 +110,13 @@ class Fleet:
 
     def config(self, sensor, state, user):
         """Every third sensor hides its addresses, every second looks at some networks only."""
-        pings = "ping_secs = [2, 3]\n" if self.options.short else ""
+        pings, batch_secs = ("ping_secs = [2, 3]\n", 3) if self.options.short else ("", 10)
         watched = 'addresses = ["203.0.113.0/24", "2001:db8::/32"]\n' if sensor % 2 else ""
         return (
             f'[run]\nstate = "{state}"\nuser = "{user}"\n\n'
             f'[capture]\nsources = ["live:cap0"]\npromiscuous = true\nring_mib = 4\n{watched}\n'
-            f"[hide]\nenabled = {'true' if sensor % 3 == 2 else 'false'}\n\n"
-            f"[spool]\nbytes_max = {SPOOL_MIB << 20}\n\n"
+            f"[hide]\ndestinations = {'true' if sensor % 3 == 2 else 'false'}\n\n"
+            f"[spool]\nbytes_max = {SPOOL_MIB << 20}\nbatch_secs = {batch_secs}\n\n"
             f'[uplink]\norder = "random"\npause_secs_max = 5\n{pings}'
         )
 

@@ -112,7 +112,7 @@ class Network:
                 rules.append(f"iifname up{sensor} numgen random mod 1000 < {per_mille} drop")
                 rules.append(f"oifname up{sensor} numgen random mod 1000 < {per_mille} drop")
         chain = "type filter hook forward priority 0; policy accept;"
-        lines = [f"table ip {TABLE}", f"delete table ip {TABLE}", f"table ip {TABLE} {{ chain forward {{ {chain}", *rules, "} }"]
+        lines = [f"table ip {TABLE}", f"delete table ip {TABLE}", f"table ip {TABLE} {{", "chain forward {", chain, *rules, "}", "}"]
         call("nft", "-f", "-", stdin="\n".join(lines) + "\n")
 
     def slow(self, sensor, kbit, milliseconds):
@@ -136,8 +136,13 @@ class Network:
 
     def sent(self, sensor):
         """Packets that the capture link took, as its kernel counts them."""
-        with open(f"/sys/class/net/gen{sensor}/statistics/tx_packets") as file:
-            return int(file.read())
+        with open("/proc/self/net/dev") as file:
+            for line in file:
+                name, _, counters = line.partition(":")
+                if name.strip() == f"gen{sensor}":
+                    # Eight of receiving, then bytes and packets of sending.
+                    return int(counters.split()[9])
+        raise Failed(f"gen{sensor} is gone")
 
 
 def no_ipv6():
