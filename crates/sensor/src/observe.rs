@@ -207,7 +207,8 @@ impl Observer {
                 if let Some(hider) = &self.hider {
                     hider.hide(&mut decoded);
                 }
-                if !self.batch().push(&decoded, self.treatment.payload_bytes) {
+                let payload_bytes = self.treatment.payload_bytes;
+                if !self.batch().push(&decoded, payload_bytes) {
                     self.push_into_next(&decoded);
                 }
                 self.kept += 1;
@@ -220,7 +221,8 @@ impl Observer {
     #[cold]
     fn push_into_next(&mut self, decoded: &Decoded<'_>) {
         self.seal(&[]);
-        if !self.batch().push(decoded, self.treatment.payload_bytes) {
+        let payload_bytes = self.treatment.payload_bytes;
+        if !self.batch().push(decoded, payload_bytes) {
             // An empty batch takes any packet.
             self.kept = self.kept.saturating_sub(1);
             tracing::error!("a packet was lost: an empty batch refused it; this is a defect");

@@ -52,18 +52,7 @@ pub fn run(loaded: &Loaded, leave: bool) -> Result<Done> {
     let stop = signals::stop_flag()?;
 
     let vital = Vital::new(epoch()?, config.hide.destinations);
-    let (spool, recovered) = Spool::open(
-        &spool_folder(config),
-        &config.spool,
-        &sensor,
-        vital.epoch,
-        vital.hidden,
-        clock::now_us(),
-    )?;
-    if recovered.batches > 0 {
-        let Recovered { batches, packets, .. } = recovered;
-        tracing::info!("{batches} batches with {packets} packets were put together from the last run's journal");
-    }
+    let (spool, recovered) = open_spool(config, &sensor, &vital)?;
     let hider = match config.hide.destinations {
         true => Some(Hider::new(
             &Key::load_or_make(&config.run.state)?,
@@ -74,15 +63,9 @@ pub fn run(loaded: &Loaded, leave: bool) -> Result<Done> {
     let totals = Arc::clone(&vital.totals);
     let uplink = match identity {
         Some(identity) => {
-            let outbox = Arc::clone(&spool);
             own.keep_looking()?;
-            Some(uplink::spawn(
-                config.uplink.clone(),
-                identity,
-                outbox,
-                Arc::new(vital),
-                Arc::default(),
-            )?)
+            let (settings, outbox) = (config.uplink.clone(), Arc::clone(&spool));
+            Some(uplink::spawn(settings, identity, outbox, Arc::new(vital), Arc::default())?)
         }
         None => {
             tracing::warn!("not enrolled: what is captured stays in the spool; hint: hirundo-sensor enroll TOKEN");
@@ -118,6 +101,16 @@ pub fn run(loaded: &Loaded, leave: bool) -> Result<Done> {
         totals.kept.load(Relaxed)
     );
     Ok(if sources.damaged() == 0 { Done::Yes } else { Done::No })
+}
+
+fn open_spool(config: &Config, sensor: &str, vital: &Vital) -> Result<(Arc<Spool>, Recovered)> {
+    let folder = spool_folder(config);
+    let (spool, recovered) = Spool::open(&folder, &config.spool, sensor, vital.epoch, vital.hidden, clock::now_us())?;
+    if recovered.batches > 0 {
+        let Recovered { batches, packets, .. } = recovered;
+        tracing::info!("{batches} batches with {packets} packets were put together from the last run's journal");
+    }
+    Ok((spool, recovered))
 }
 
 /// Waits until the centre has everything.
