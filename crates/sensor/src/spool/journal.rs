@@ -85,8 +85,8 @@ impl Journal {
         for (interface, account) in accounts {
             out.extend(u8::try_from(interface.len()).unwrap_or(0).to_le_bytes());
             out.extend(interface.as_bytes());
-            out.extend(account.counter.to_le_bytes());
-            out.extend(account.accounted.to_le_bytes());
+            out.extend(account.identity.to_le_bytes());
+            out.extend(account.received.to_le_bytes());
         }
         builder.journal(out);
         let length = u32::try_from(out.len() - begin - 4).unwrap_or(u32::MAX).to_le_bytes();
@@ -205,8 +205,8 @@ fn read_record(rest: &mut &[u8], replayed: &mut Replayed) -> Option<()> {
     let mut accounts = Accounts::new();
     for _ in 0..count {
         let interface = take_text(&mut body, INTERFACE_BYTES_MAX)?.to_owned();
-        let (counter, accounted) = (take_u64(&mut body)?, take_u64(&mut body)?);
-        accounts.insert(interface, Account { counter, accounted });
+        let (identity, received) = (take_u64(&mut body)?, take_u64(&mut body)?);
+        accounts.insert(interface, Account { identity, received });
     }
     if !body.is_empty() {
         replayed.builder.replay(body).ok()?;
@@ -244,8 +244,8 @@ mod tests {
             accounts.insert(
                 "eth0".to_owned(),
                 Account {
-                    counter: 1000,
-                    accounted: u64::from(nth),
+                    identity: 1000,
+                    received: u64::from(nth),
                 },
             );
             journal.add(i64::from(nth), &accounts, &mut builder);
@@ -262,7 +262,7 @@ mod tests {
             assert_eq!((replayed.header.number, replayed.builder.len()), (3, whole));
             assert_eq!(replayed.alive_us, whole.checked_sub(1).map(|last| last as i64));
             assert_eq!(
-                replayed.accounts.get("eth0").map_or(0, |account| account.accounted + 1),
+                replayed.accounts.get("eth0").map_or(0, |account| account.received + 1),
                 whole as u64
             );
         }

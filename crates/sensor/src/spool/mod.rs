@@ -15,6 +15,7 @@
 
 mod disk;
 mod journal;
+mod look;
 mod open;
 mod seal;
 mod shelf;
@@ -37,6 +38,7 @@ use tracing::warn;
 use crate::outbox::{BatchName, Outbox, Waiting};
 use disk::Disk;
 use journal::Journal;
+pub use look::look;
 pub use open::Open;
 use seal::{Content, Item, Sealer};
 use shelf::Shelf;
@@ -63,14 +65,15 @@ impl Default for Settings {
     }
 }
 
-/// How many frames of an interface are accounted for: what is missing between this and the kernel's counter at the
-/// next start was received while no sensor ran.
+/// How much of what an interface received is accounted for: what is missing between this and the kernel's counter at
+/// the next start was received while no sensor ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// The kernel's count of received frames (`rx_packets`) when accounting began.
-    pub counter: u64,
-    /// Frames since then that were seen, or that the kernel dropped and said so.
-    pub accounted: u64,
+    /// Changes when the kernel's counter begins anew: after a boot, or with another interface of the same name.
+    pub identity: u64,
+    /// The kernel's counter of received frames (`rx_packets`), up to which all were seen, dropped and said so, or refused
+    /// by the filter.
+    pub received: u64,
 }
 
 /// Accounts by interface.

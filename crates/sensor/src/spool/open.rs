@@ -58,7 +58,7 @@ impl Open {
         self.builder.minute(minute)
     }
 
-    /// How many frames of an interface are accounted for; goes to disk with the next [`Open::flush`], together with
+    /// How much of what an interface received is accounted for; goes to disk with the next [`Open::flush`], together with
     /// what was pushed before it. False when the name is too long or there are too many interfaces.
     pub fn account(&mut self, interface: &str, account: Account) -> bool {
         if let Some(known) = self.accounts.get_mut(interface) {

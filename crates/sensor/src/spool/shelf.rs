@@ -12,7 +12,7 @@ use super::disk::{Disk, PARTIAL};
 use crate::outbox::BatchName;
 
 /// Ending of a sealed batch.
-const BATCH: &str = "batch";
+pub(super) const BATCH: &str = "batch";
 /// Most batches that wait without their packets.
 const EMPTIED_MAX: usize = 4096;
 /// Most files set aside because they were damaged.
@@ -385,7 +385,7 @@ fn file_name(name: BatchName, sealed_us: i64, first_us: i64) -> String {
 }
 
 /// Name, when it was sealed, first packet.
-fn read_file_name(path: &Path) -> Option<(BatchName, i64, i64)> {
+pub(super) fn read_file_name(path: &Path) -> Option<(BatchName, i64, i64)> {
     let mut parts = path.file_name()?.to_str()?.split('.');
     let mut next = || parts.next();
     let (epoch, number, sealed_us, first_us) = (next()?, next()?, next()?, next()?);

@@ -130,7 +130,7 @@ fn a_batch_goes_from_open_to_the_centre() {
 fn accounts_outlive_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::default();
-    let account = |counter, accounted| Account { counter, accounted };
+    let account = |identity, received| Account { identity, received };
     let (inner, recovered) = open(folder.path(), 1, &disk);
     assert_eq!((recovered.accounts.len(), recovered.last_alive_us), (0, None));
     let mut batch = inner.begin();
