@@ -99,7 +99,19 @@ fn what_goes_in_comes_out() {
         compare(&batch, &pushed, payload_bytes_max);
         assert_eq!(batch.header, header(hidden));
         assert_eq!(Summary::read(bytes).unwrap(), summary);
-        assert_eq!((summary.minutes, summary.packets), (batch.minutes, pushed.packets.len()));
+        assert_eq!((&summary.minutes, summary.packets), (&batch.minutes, pushed.packets.len()));
+        assert_eq!(summary.encode(&mut Vec::new()).is_ok(), pushed.packets.is_empty());
+        let mut rest = Vec::new();
+        summary.without_packets().encode(&mut rest).unwrap();
+        let rest = Batch::decode(&rest).unwrap();
+        assert_eq!((rest.len(), &rest.header, rest.reasons), (0, &batch.header, batch.reasons));
+        let sums = |minutes: &[Minute]| {
+            minutes
+                .iter()
+                .map(|minute| (minute.seen, minute.kept + minute.dropped_spool))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(sums(&rest.minutes), sums(&batch.minutes));
         seen += pushed.packets.len();
         builder.clear();
         assert!(builder.is_empty());

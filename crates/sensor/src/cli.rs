@@ -97,6 +97,9 @@ pub struct Run {
     /// How fast files are replayed, instead of [capture] pace: fastest, captured, or 10x
     #[arg(long, value_name = "SPEED")]
     pub speed: Option<String>,
+    /// After replaying files, do not wait until the centre has everything: the next run ships it
+    #[arg(long)]
+    pub leave: bool,
     /// User to become once the interfaces are open, instead of [run] user
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,

@@ -32,7 +32,7 @@ pub enum Done {
 pub fn run(cli: Cli) -> Result<Done> {
     let global = &cli.global;
     match cli.command {
-        Command::Run(options) => run::run(&load(global, &options)?),
+        Command::Run(options) => run::run(&load(global, &options)?, options.leave),
         Command::Enroll(options) => enroll(global, &options),
         Command::Check(options) => make_checks(global, &options),
         Command::Status => status(global),

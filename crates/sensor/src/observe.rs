@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use hirundo_packet::batch::{Builder, Minute, PACKETS_MAX};
+use hirundo_packet::batch::{Minute, PACKETS_MAX};
 use hirundo_packet::capture::Frame;
 use hirundo_packet::decode::{self, Decoded};
 use hirundo_packet::kind;
@@ -14,6 +14,7 @@ use hirundo_packet::mark::MarkTable;
 use crate::clock;
 use crate::hide::Hider;
 use crate::source::{Accounted, ROUND_FRAMES_MAX, Sources, missed};
+use crate::spool::{Account, Open, Spool};
 
 /// Longest wait for frames: how late a signal to stop, a minute's end or a batch's age may be noticed.
 const WAIT: Duration = Duration::from_millis(100);
@@ -32,18 +33,6 @@ const SLOT_US: i64 = 5 * MINUTE_US;
 /// Longest silence inside a capture that is taken for a quiet Internet, between the slots on both sides, as the lake's
 /// ingest does it.
 const BRIDGE_US: i64 = 12 * SLOT_US;
-
-/// Where what was observed is kept.
-pub trait Keep {
-    /// The batch that is open.
-    fn batch(&mut self) -> &mut Builder;
-    /// Writes down what came into the open batch since the last time, with the interfaces' accounts. What the disk
-    /// refuses is kept in memory, or counted as lost; capture goes on.
-    fn note(&mut self, accounts: &[Accounted]);
-    /// Seals the open batch and opens the next one. What the disk refuses is counted as lost; capture goes on.
-    /// Without accounts, those noted last still hold.
-    fn seal(&mut self, accounts: Option<&[Accounted]>);
-}
 
 /// What this run counted, for whoever looks.
 #[derive(Debug, Default)]
@@ -70,8 +59,10 @@ pub struct Treatment {
 }
 
 /// Makes batches of frames.
-pub struct Observer<K> {
-    keep: K,
+pub struct Observer {
+    spool: Arc<Spool>,
+    /// Always there but while it is being sealed.
+    open: Option<Open>,
     hider: Option<Hider>,
     marks: MarkTable,
     treatment: Treatment,
@@ -80,16 +71,19 @@ pub struct Observer<K> {
     opened: Option<Instant>,
     uptime: Uptime,
     fill: Fill,
+    /// Whether the disk refused the journal the last time.
+    refused: bool,
     /// Of the block being read.
     seen: u64,
     kept: u64,
 }
 
-impl<K: Keep> Observer<K> {
+impl Observer {
     /// Ready to run; with a hider, what leaves the sensor does not show its addresses.
-    pub fn new(keep: K, hider: Option<Hider>, treatment: Treatment, totals: Arc<Totals>) -> Observer<K> {
+    pub fn new(spool: Arc<Spool>, hider: Option<Hider>, treatment: Treatment, totals: Arc<Totals>) -> Observer {
         Observer {
-            keep,
+            open: Some(spool.begin()),
+            spool,
             hider,
             marks: MarkTable::built_in(),
             treatment,
@@ -97,19 +91,27 @@ impl<K: Keep> Observer<K> {
             opened: None,
             uptime: Uptime::default(),
             fill: Fill::default(),
+            refused: false,
             seen: 0,
             kept: 0,
         }
     }
 
     /// Observes until the sources end, or `stop` is set and what they had taken by then is read. `before` are the
-    /// accounts that an earlier run left. Everything is sealed at the end, also when that is an error.
+    /// accounts that an earlier run left; `tick` is called once a second. Everything is sealed at the end, also when
+    /// that is an error.
     ///
     /// # Errors
     /// When an interface is gone or its ring cannot be read on.
-    pub fn run(&mut self, sources: &mut Sources, before: &[Accounted], stop: &AtomicBool) -> Result<()> {
+    pub fn run(
+        &mut self,
+        sources: &mut Sources,
+        before: &[Accounted],
+        stop: &AtomicBool,
+        tick: &mut dyn FnMut(&mut Sources),
+    ) -> Result<()> {
         self.begin(sources, before);
-        let ended = self.observe(sources, stop);
+        let ended = self.observe(sources, stop, tick);
         if sources.is_live() {
             // What the kernel dropped until the last moment.
             let counted = self.count(sources, Instant::now());
@@ -118,16 +120,11 @@ impl<K: Keep> Observer<K> {
             }
         }
         let accounts = sources.accounted();
-        self.keep.note(&accounts);
-        if !self.keep.batch().is_empty() {
-            self.keep.seal(Some(&accounts));
+        self.flush(&accounts);
+        if !self.batch().is_empty() {
+            self.seal(&accounts);
         }
         ended
-    }
-
-    /// What keeps the batches.
-    pub fn into_keep(self) -> K {
-        self.keep
     }
 
     fn begin(&mut self, sources: &Sources, before: &[Accounted]) {
@@ -154,10 +151,10 @@ impl<K: Keep> Observer<K> {
         }
         self.uptime.seen = Some((Instant::now(), now_us));
         self.minute(minute);
-        self.keep.note(&accounts);
+        self.flush(&accounts);
     }
 
-    fn observe(&mut self, sources: &mut Sources, stop: &AtomicBool) -> Result<()> {
+    fn observe(&mut self, sources: &mut Sources, stop: &AtomicBool, tick: &mut dyn FnMut(&mut Sources)) -> Result<()> {
         let live = sources.is_live();
         let mut stopped = false;
         let mut counted = Instant::now();
@@ -173,13 +170,16 @@ impl<K: Keep> Observer<K> {
                 self.uptime.forget();
             }
             let now = Instant::now();
-            let count = live && now.duration_since(counted) >= COUNT_EVERY;
+            let count = now.duration_since(counted) >= COUNT_EVERY;
             if count {
                 counted = now;
-                self.count(sources, now)?;
+                tick(sources);
+                if live {
+                    self.count(sources, now)?;
+                }
             }
             if round.frames > 0 || count {
-                self.keep.note(&sources.accounted());
+                self.flush(&sources.accounted());
             }
             self.seal_old(sources, now);
             if round.ended {
@@ -200,28 +200,29 @@ impl<K: Keep> Observer<K> {
         match decode::decode_into(frame.link, frame.data, time_us, &mut decoded) {
             Ok(()) => {
                 if let Some(note) = decoded.note {
-                    self.keep.batch().note(note);
+                    self.batch().note(note);
                 }
                 decoded.packet.mark = self.marks.mark(&decoded.packet, decoded.options, decoded.payload);
                 (decoded.packet.kind, decoded.packet.probe) = kind::classify_wide(&decoded.packet, &decoded.wide, decoded.payload);
                 if let Some(hider) = &self.hider {
                     hider.hide(&mut decoded);
                 }
-                if !self.keep.batch().push(&decoded, self.treatment.payload_bytes) {
+                let payload_bytes = self.treatment.payload_bytes;
+                if !self.batch().push(&decoded, payload_bytes) {
                     self.push_into_next(&decoded);
                 }
                 self.kept += 1;
             }
-            Err(reason) => self.keep.batch().push_unreadable(time_us, reason),
+            Err(reason) => self.batch().push_unreadable(time_us, reason),
         }
     }
 
     /// The batch was full before the block was at its end.
     #[cold]
     fn push_into_next(&mut self, decoded: &Decoded<'_>) {
-        self.keep.seal(None);
-        self.opened = None;
-        if !self.keep.batch().push(decoded, self.treatment.payload_bytes) {
+        self.seal(&[]);
+        let payload_bytes = self.treatment.payload_bytes;
+        if !self.batch().push(decoded, payload_bytes) {
             // An empty batch takes any packet.
             self.kept = self.kept.saturating_sub(1);
             tracing::error!("a packet was lost: an empty batch refused it; this is a defect");
@@ -231,15 +232,14 @@ impl<K: Keep> Observer<K> {
     /// Seals the open batch before it could become full in the midst of a block: a batch holds whole blocks, so that the
     /// interfaces' accounts belong to it.
     fn make_room(&mut self, sources: &Sources) {
-        let batch = self.keep.batch();
+        let batch = self.batch();
         if batch.len() + ROUND_FRAMES_MAX > PACKETS_MAX || batch.is_full() {
-            self.keep.seal(Some(&sources.accounted()));
-            self.opened = None;
+            self.seal(&sources.accounted());
         }
     }
 
     fn seal_old(&mut self, sources: &Sources, now: Instant) {
-        let batch = self.keep.batch();
+        let batch = self.batch();
         if batch.is_empty() {
             self.opened = None;
             return;
@@ -250,8 +250,57 @@ impl<K: Keep> Observer<K> {
         };
         let opened = *self.opened.get_or_insert(now);
         if now.duration_since(opened) >= most {
-            self.keep.seal(Some(&sources.accounted()));
-            self.opened = None;
+            self.seal(&sources.accounted());
+        }
+    }
+
+    /// The open batch.
+    #[inline]
+    fn batch(&mut self) -> &mut Open {
+        self.open.get_or_insert_with(|| self.spool.begin())
+    }
+
+    /// Writes down what came into the open batch since the last time, with the interfaces' accounts. What the disk
+    /// refuses stays in memory; capture goes on.
+    fn flush(&mut self, accounts: &[Accounted]) {
+        self.account(accounts);
+        match self.batch().flush(clock::now_us()) {
+            Ok(()) if self.refused => {
+                self.refused = false;
+                tracing::info!("the disk takes the journal again");
+            }
+            Ok(()) => {}
+            Err(error) if !self.refused => {
+                self.refused = true;
+                tracing::warn!("the disk refuses the journal, capture goes on: {error}");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Seals the open batch and begins the next one. Without accounts, those noted last still hold.
+    fn seal(&mut self, accounts: &[Accounted]) {
+        self.account(accounts);
+        if let Some(open) = self.open.take() {
+            self.open = Some(self.spool.seal(open, clock::now_us()));
+        }
+        self.opened = None;
+    }
+
+    fn account(&mut self, accounts: &[Accounted]) {
+        for account in accounts {
+            let Accounted {
+                interface,
+                identity,
+                received,
+            } = account;
+            let account = Account {
+                identity: *identity,
+                received: *received,
+            };
+            if !self.batch().account(interface, account) {
+                tracing::debug!("{interface} has no room among the accounts");
+            }
         }
     }
 
@@ -288,10 +337,9 @@ impl<K: Keep> Observer<K> {
     }
 
     fn minute(&mut self, minute: Minute) {
-        if !self.keep.batch().minute(minute) {
-            self.keep.seal(None);
-            self.opened = None;
-            self.keep.batch().minute(minute);
+        if !self.batch().minute(minute) {
+            self.seal(&[]);
+            self.batch().minute(minute);
         }
     }
 

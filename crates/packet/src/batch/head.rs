@@ -3,7 +3,10 @@
 use twox_hash::XxHash3_128;
 
 use super::bytes::{Reader, put_varint, unzigzag, zigzag};
-use super::{BatchError, DIGEST_BYTES, ENCODED_BYTES_MAX, Header, MAGIC, MINUTE_US, MINUTES_MAX, Minute, PACKETS_MAX, VERSION};
+use super::columns::ColumnWriter;
+use super::{
+    BatchError, DIGEST_BYTES, ENCODED_BYTES_MAX, Header, MAGIC, MINUTE_US, MINUTES_MAX, Minute, PACKETS_MAX, VERSION, append_digest,
+};
 use crate::decode::Reason;
 use crate::wire::is_sensor_name;
 
@@ -36,6 +39,33 @@ impl Summary {
     /// [`BatchError`] when the bytes are no batch, are damaged, or state what cannot be.
     pub fn read(bytes: &[u8]) -> Result<Summary, BatchError> {
         Ok(split(bytes)?.0)
+    }
+
+    /// What is left when the packets have to go: all health, and the packets counted as `dropped_spool` in their minutes.
+    #[must_use]
+    pub fn without_packets(mut self) -> Summary {
+        for minute in &mut self.minutes {
+            minute.dropped_spool = minute.dropped_spool.saturating_add(std::mem::take(&mut minute.kept));
+        }
+        (self.packets, self.first_us, self.last_us) = (0, 0, 0);
+        self
+    }
+
+    /// Appends a batch without packets.
+    ///
+    /// # Errors
+    /// [`BatchError::NotMade`] when it states packets, which stand elsewhere.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), BatchError> {
+        if self.packets > 0 {
+            return Err(BatchError::NotMade {
+                what: "its packets are not here",
+            });
+        }
+        let begin = out.len();
+        self.write(out);
+        ColumnWriter::default().write(&[], &[], &[], &[], out)?;
+        append_digest(out, begin);
+        Ok(())
     }
 
     /// Appends everything that stands before the columns.

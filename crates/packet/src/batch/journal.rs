@@ -15,11 +15,10 @@ impl Builder {
     /// Appends what went in since the last call to `out`, not compressed, for [`Builder::replay`]; whether there was
     /// anything.
     pub fn journal(&mut self, out: &mut Vec<u8>) -> bool {
-        let from = self.journalled;
-        let is_same = self.rows.len() == from.rows;
-        if is_same && self.fresh.minutes.rows().is_empty() && self.fresh.reasons.iter().all(|count| *count == 0) {
+        if !self.has_news() {
             return false;
         }
+        let from = self.journalled;
         let options = self.options.get(from.options..).unwrap_or_default();
         put_varint(out, options.len() as u64);
         for options in options {
@@ -45,6 +44,13 @@ impl Builder {
         self.settle();
         self.note_journalled();
         true
+    }
+
+    /// Whether anything went in since the last [`Builder::journal`].
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        let fresh = &self.fresh;
+        self.rows.len() > self.journalled.rows || !fresh.minutes.rows().is_empty() || fresh.reasons.iter().any(|count| *count > 0)
     }
 
     fn note_journalled(&mut self) {

@@ -1,6 +1,6 @@
 //! Whether what is watched can be what the partner meant.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 
 use ipnet::IpNet;
 
@@ -23,6 +23,7 @@ pub(super) fn plausible(site: &Site) -> Vec<Row> {
     }
     let addresses = Addresses::now();
     let odd: Vec<_> = site.watched.iter().filter_map(|net| judge(net, &addresses)).collect();
+    let odd: Vec<_> = odd.into_iter().chain(own_address(&own(), &site.watched)).collect();
     if !odd.is_empty() {
         return odd;
     }
@@ -73,6 +74,28 @@ fn judge(net: &IpNet, addresses: &Addresses) -> Option<Row> {
     None
 }
 
+/// Addresses that this machine's packets to the Internet leave with. Connecting a datagram socket sends nothing.
+fn own() -> Vec<IpAddr> {
+    // TEST-NET-3 and the documentation prefix: any route to the Internet covers them (RFC 5737, RFC 3849).
+    let ways = [("0.0.0.0:0", "203.0.113.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let addresses = ways.into_iter().filter_map(|(from, to)| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    });
+    addresses.collect()
+}
+
+/// The way to the centre must not be an address that is to be silent.
+fn own_address(own: &[IpAddr], watched: &[IpNet]) -> Option<Row> {
+    let own = own.iter().find(|own| watched.iter().any(|net| net.contains(*own)))?;
+    Some(Row::warn(
+        NAME,
+        format!("{own} is watched, and this machine's own packets leave with it: to the centre too"),
+        "give the machine another address of its own; with one address only, see the end of the example rules",
+    ))
+}
+
 fn unfit(net: &IpNet) -> Option<&'static str> {
     let address = net.addr();
     if address.is_loopback() {
@@ -103,6 +126,15 @@ fn is_private(net: &IpNet) -> bool {
 mod tests {
     use super::super::State;
     use super::*;
+
+    #[test]
+    fn a_watched_way_out_is_told() {
+        let own = ["192.0.2.7".parse().expect("an address")];
+        let row = |net: &str| own_address(&own, &[net.parse().expect("a network")]);
+        assert!(row("192.0.2.0/24").is_some_and(|row| row.state == State::Warn));
+        assert_eq!(row("198.51.100.0/24"), None);
+        assert_eq!(own_address(&[], &[]), None);
+    }
 
     #[test]
     fn networks_are_judged() {

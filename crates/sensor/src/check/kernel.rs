@@ -27,8 +27,9 @@ pub(super) struct Heard<'a> {
 }
 
 impl Ear {
-    /// Listens at the interface of this number.
-    pub(super) fn open(interface: i32) -> io::Result<Self> {
+    /// Listens at an interface.
+    pub(super) fn open(interface: &str) -> io::Result<Self> {
+        let index = index(interface)?;
         let protocol = u16::try_from(libc::ETH_P_ALL).unwrap_or_default().to_be();
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no memory is passed.
@@ -53,7 +54,7 @@ impl Ear {
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
         address.sll_family = u16::try_from(libc::AF_PACKET).unwrap_or_default();
         address.sll_protocol = protocol;
-        address.sll_ifindex = interface;
+        address.sll_ifindex = index;
         // SAFETY: the address lives during the call and is as long as said.
         let bound = unsafe { libc::bind(socket, (&raw const address).cast(), length_of::<libc::sockaddr_ll>()) };
         if bound == 0 { Ok(ear) } else { Err(io::Error::last_os_error()) }
@@ -85,6 +86,17 @@ impl Ear {
             bytes: buffer.get(..read).unwrap_or_default(),
         }))
     }
+}
+
+/// Number of an interface. Not from `/sys`, which shows those of the network namespace that mounted it.
+pub(super) fn index(interface: &str) -> io::Result<i32> {
+    let name = CString::new(interface)?;
+    // SAFETY: the name ends with a zero byte and lives during the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    if index == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    i32::try_from(index).map_err(io::Error::other)
 }
 
 /// An empty buffer for [`Ear::hear`].

@@ -34,8 +34,8 @@ pub(super) fn rings(site: &Site, parts: &dyn Parts) -> Vec<Row> {
     let look = |interface: &String| {
         let name = format!("ring {interface}");
         let folder = Path::new("/sys/class/net").join(interface);
-        if !folder.exists() {
-            return Row::fail(&name, "there is no such interface", "`ip -br link` lists them");
+        if let Err(error) = super::kernel::index(interface) {
+            return Row::fail(&name, error.to_string(), "`ip -br link` lists the interfaces there are");
         }
         let state = super::host::text(folder.join("operstate")).unwrap_or_default();
         match parts.open_ring(interface) {

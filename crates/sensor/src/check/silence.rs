@@ -224,9 +224,7 @@ fn listen(site: &Site) -> Row {
     }
     let mut ears = Vec::new();
     for interface in &site.interfaces {
-        let index = text(format!("/sys/class/net/{interface}/ifindex")).and_then(|index| index.trim().parse().ok());
-        let Some(index) = index else { continue };
-        match Ear::open(index) {
+        match Ear::open(interface) {
             Ok(ear) => ears.push(ear),
             Err(error) => {
                 return Row::warn(NAME, format!("could not listen at {interface}: {error}"), "run this as root");

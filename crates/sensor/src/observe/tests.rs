@@ -1,43 +1,16 @@
 //! Replays through the loop: what comes out, in which batches, and in which minutes the sensor was up.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use hirundo_packet::LinkType;
-use hirundo_packet::batch::{Header, Summary};
+use hirundo_packet::batch::Summary;
 use hirundo_packet::encode::{self, Addresses, Framing, IpHeader, PcapWriter, Tcp, Transport};
 
 use super::*;
+use crate::outbox::Outbox;
 use crate::source::Settings;
-
-/// Keeps nothing but what the batches say of themselves.
-#[derive(Default)]
-struct Summaries {
-    batch: Builder,
-    sealed: Vec<Summary>,
-    notes: u64,
-}
-
-impl Keep for Summaries {
-    fn batch(&mut self) -> &mut Builder {
-        &mut self.batch
-    }
-
-    fn note(&mut self, _accounts: &[Accounted]) {
-        self.batch.journal(&mut Vec::new());
-        self.notes += 1;
-    }
-
-    fn seal(&mut self, _accounts: Option<&[Accounted]>) {
-        let number = self.sealed.len() as u64;
-        let header = Header {
-            sensor: "test".to_owned(),
-            number,
-            ..Header::default()
-        };
-        self.sealed.push(self.batch.encode(&header, &mut Vec::new()).unwrap());
-        self.batch.clear();
-    }
-}
+use crate::spool;
 
 /// A capture with a frame at each of these seconds, that is a packet or is none.
 fn capture(seconds: &[(i64, bool)]) -> tempfile::NamedTempFile {
@@ -72,10 +45,15 @@ fn replay(files: &[&tempfile::NamedTempFile]) -> (Vec<Summary>, Arc<Totals>) {
         payload_bytes: 64,
         batch: Duration::from_secs(3600),
     };
+    let folder = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(folder.path(), &spool::Settings::default(), "test", 1, false, 0).unwrap();
     let totals = Arc::new(Totals::default());
-    let mut observer = Observer::new(Summaries::default(), None, treatment, Arc::clone(&totals));
-    observer.run(&mut sources, &[], &AtomicBool::new(false)).unwrap();
-    (observer.into_keep().sealed, totals)
+    let mut observer = Observer::new(Arc::clone(&spool), None, treatment, Arc::clone(&totals));
+    observer.run(&mut sources, &[], &AtomicBool::new(false), &mut |_| {}).unwrap();
+    assert!(spool.wait(Duration::from_secs(60)), "the disk takes everything");
+    let names = spool.waiting(usize::MAX, &HashSet::new());
+    let batches = names.into_iter().map(|name| spool.read(name).unwrap().unwrap());
+    (batches.map(|bytes| Summary::read(&bytes).unwrap()).collect(), totals)
 }
 
 fn up_minutes(summaries: &[Summary]) -> Vec<i64> {

@@ -65,27 +65,27 @@ pub(super) enum Test {
 }
 
 /// Codes of linux/bpf_common.h and linux/filter.h, put together.
-mod code {
-    pub(super) const LD_IMM: u16 = 0x00;
-    pub(super) const LD_W_LEN: u16 = 0x80;
-    pub(super) const LD_B_ABS: u16 = 0x30;
-    pub(super) const LD_H_ABS: u16 = 0x28;
-    pub(super) const LD_B_IND: u16 = 0x50;
-    pub(super) const LD_H_IND: u16 = 0x48;
-    pub(super) const LD_W_IND: u16 = 0x40;
-    pub(super) const LDX_IMM: u16 = 0x01;
-    pub(super) const LDX_MEM: u16 = 0x61;
-    pub(super) const STX: u16 = 0x03;
-    pub(super) const AND: u16 = 0x54;
-    pub(super) const LSH: u16 = 0x64;
-    pub(super) const ADD_X: u16 = 0x0c;
-    pub(super) const SUB_X: u16 = 0x1c;
-    pub(super) const TAX: u16 = 0x07;
-    pub(super) const JA: u16 = 0x05;
-    pub(super) const JEQ: u16 = 0x15;
-    pub(super) const JGE: u16 = 0x35;
-    pub(super) const JSET: u16 = 0x45;
-    pub(super) const RET: u16 = 0x06;
+pub(super) mod code {
+    pub(in super::super) const LD_IMM: u16 = 0x00;
+    pub(in super::super) const LD_W_LEN: u16 = 0x80;
+    pub(in super::super) const LD_B_ABS: u16 = 0x30;
+    pub(in super::super) const LD_H_ABS: u16 = 0x28;
+    pub(in super::super) const LD_B_IND: u16 = 0x50;
+    pub(in super::super) const LD_H_IND: u16 = 0x48;
+    pub(in super::super) const LD_W_IND: u16 = 0x40;
+    pub(in super::super) const LDX_IMM: u16 = 0x01;
+    pub(in super::super) const LDX_MEM: u16 = 0x61;
+    pub(in super::super) const STX: u16 = 0x03;
+    pub(in super::super) const AND: u16 = 0x54;
+    pub(in super::super) const LSH: u16 = 0x64;
+    pub(in super::super) const ADD_X: u16 = 0x0c;
+    pub(in super::super) const SUB_X: u16 = 0x1c;
+    pub(in super::super) const TAX: u16 = 0x07;
+    pub(in super::super) const JA: u16 = 0x05;
+    pub(in super::super) const JEQ: u16 = 0x15;
+    pub(in super::super) const JGE: u16 = 0x35;
+    pub(in super::super) const JSET: u16 = 0x45;
+    pub(in super::super) const RET: u16 = 0x06;
 }
 
 /// A program in the making; the last instruction first.

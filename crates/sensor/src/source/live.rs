@@ -90,6 +90,15 @@ impl Live {
         Ok(live)
     }
 
+    /// Takes other frames from now on.
+    pub(super) fn refilter(&mut self, settings: &Settings, filter: &Filter) -> Result<()> {
+        if self.stopped.is_some() {
+            return Ok(());
+        }
+        let program = filter.compile(self.interface.form, settings.snap_bytes)?;
+        attach(self.ring.socket(), &self.interface.name, &program)
+    }
+
     /// Whether a block can be read without waiting.
     pub(super) fn is_ready(&self) -> bool {
         self.ring.is_ready()

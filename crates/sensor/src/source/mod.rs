@@ -4,6 +4,7 @@ mod assembler;
 mod block;
 pub mod filter;
 mod interface;
+mod listing;
 mod live;
 mod replay;
 mod ring;
@@ -20,9 +21,11 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use assembler::{INSTRUCTIONS_MAX, Instruction};
+pub use listing::listing;
 pub use ring::attach;
 
 use filter::{Endpoint, Filter};
+use interface::Interface;
 use live::Live;
 use replay::Replay;
 
@@ -118,6 +121,15 @@ impl Settings {
     #[must_use]
     pub fn interfaces(&self) -> Vec<&str> {
         self.names().map_or_else(|_| Vec::new(), |(live, _)| live)
+    }
+
+    /// The program for an interface, as it is put into words by [`listing`], with the ends that `own` adds.
+    ///
+    /// # Errors
+    /// When there is no such interface, it cannot be asked, or the program would be too long.
+    pub fn program(&self, interface: &str, own: &[Endpoint]) -> Result<Vec<Instruction>> {
+        let form = Interface::find(interface)?.form;
+        self.filter(own).compile(form, self.snap_bytes)
     }
 
     /// Names of interfaces, or paths of files.
@@ -261,6 +273,20 @@ impl Sources {
         let filter = settings.filter(own);
         let all: Result<Vec<Live>> = names.iter().map(|name| Live::open(name, settings, &filter)).collect();
         Ok(Sources(Kind::Live { all: all?, next: 0 }))
+    }
+
+    /// The sensor's own traffic has other ends now.
+    ///
+    /// # Errors
+    /// When the filter would be too long, or the kernel refuses it; the one before holds then.
+    pub fn refilter(&mut self, settings: &Settings, own: &[Endpoint]) -> Result<()> {
+        if let Kind::Live { all, .. } = &mut self.0 {
+            let filter = settings.filter(own);
+            for live in all {
+                live.refilter(settings, &filter)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether these are interfaces.
