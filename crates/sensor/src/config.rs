@@ -62,6 +62,9 @@ pub enum Error {
         /// What the parser says.
         message: String,
     },
+    /// A section does not serve.
+    #[error("{0:#}")]
+    Section(anyhow::Error),
     /// A value is not one.
     #[error("[{section}] {key} = {value:?} will not do: {why}; hint: {hint}")]
     Value {
@@ -253,7 +256,9 @@ impl Config {
     /// # Errors
     /// A value that will not do.
     pub fn validate(&self) -> Result<(), Error> {
-        self.run.validate()
+        self.run.validate()?;
+        self.capture.check_values().map_err(Error::Section)?;
+        self.uplink.validate().map_err(Error::Section)
     }
 }
 
