@@ -95,11 +95,8 @@ pub fn run(loaded: &Loaded, leave: bool) -> Result<Done> {
         uplink.stop();
     }
     ended?;
-    tracing::info!(
-        "{} frames seen, {} packets kept",
-        totals.seen.load(Relaxed),
-        totals.kept.load(Relaxed)
-    );
+    let [seen, kept, dropped] = [&totals.seen, &totals.kept, &totals.dropped_kernel].map(|count| count.load(Relaxed));
+    tracing::info!("{seen} frames seen, {kept} packets kept, {dropped} dropped by the kernel");
     Ok(if sources.damaged() == 0 { Done::Yes } else { Done::No })
 }
 
