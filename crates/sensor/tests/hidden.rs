@@ -400,6 +400,22 @@ fn no_way_back_to_an_address_works() {
 }
 
 #[test]
+fn an_address_that_is_cut_by_keeping_less_is_found() {
+    let payload = [&[b'.'; 60][..], b"203.0.113.9", &[b'.'; 60]].concat();
+    let frame = ip(v4(FAR, HOME), &udp(53, &payload));
+    let kept = |payload_bytes_max| {
+        let mut decoded = decode(Framing::RawIp.link(), &frame, START_US).unwrap();
+        hider().keeping(payload_bytes_max).hide(&mut decoded);
+        decoded.payload.len()
+    };
+    assert_eq!([0, 10, 64, 255].map(kept), [0; 4]);
+    let far = ip(v4(FAR, HOME), &udp(53, &[&[b'.'; 400][..], b"203.0.113.9"].concat()));
+    let mut decoded = decode(Framing::RawIp.link(), &far, START_US).unwrap();
+    hider().keeping(64).hide(&mut decoded);
+    assert_eq!(decoded.payload.len(), 411, "so far behind it is never kept");
+}
+
+#[test]
 fn options_carry_no_values() {
     let [a, b, c, d] = HOME.to_be_bytes();
     let options: [&[u8]; 3] = [
