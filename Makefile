@@ -15,10 +15,10 @@ PAGES = tables functions reasons
 NPM = npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo geo fonts build release test fmt lint unit doc check-docs docs golden bench fuzz evaluate clean-demo
+.PHONY: help demo geo fonts build release sensor-static sensor-deb test fmt lint unit doc check-docs docs golden bench fuzz evaluate clean-demo
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: geo fonts build ## Simulate two quarters, ingest them, show rankings and a trend, write the quarterly report
 	@set -e; \
@@ -65,6 +65,12 @@ build: ## Build the program quickly (debug assertions on)
 release: ## Build the program as it is installed and measured
 	cargo build --release --locked -p hirundo
 	@echo "built $(CARGO_TARGET_DIR)/release/hirundo"
+
+sensor-static: ## Build the sensor as one static file; says how large it is
+	scripts/sensor-static.sh
+
+sensor-deb: ## Make the sensor's Debian package and try it in an empty root
+	scripts/sensor-deb-test.sh "$$(scripts/sensor-deb.sh)"
 
 test: fmt lint unit doc check-docs ## Everything a change must pass
 

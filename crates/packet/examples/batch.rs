@@ -210,7 +210,7 @@ fn once(packets: &[Decoded<'_>], hidden: bool, findings: &mut Findings) {
                 .map_or_else(|error| unreachable!("{error}"), drop);
         });
         time(3, &mut || {
-            let batch = Batch::decode(&encoded).map_or_else(|error| unreachable!("{error}"), |batch| batch);
+            let batch = Batch::decode(&encoded).unwrap_or_else(|error| unreachable!("{error}"));
             findings.payload_bytes += batch.packets().map(|decoded| decoded.payload.len()).sum::<usize>();
         });
         findings.encoded_bytes += encoded.len();

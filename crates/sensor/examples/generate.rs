@@ -1,4 +1,5 @@
-//! Sends the frames of a capture to an interface at a given rate: `generate INTERFACE FILE --rate 100000 --seconds 10`.
+//! Sends the frames of a capture, or frames it makes itself, to an interface at a given rate:
+//! `generate INTERFACE FILE --rate 100000 --seconds 10`, `generate INTERFACE --made 1000000 --loop 0 --seconds 10`.
 //!
 //! Meant for network namespaces that a test made itself. What the kernel refuses for want of room is sent again, so
 //! `sent` is what went to the other end of a veth pair. Prints one line of JSON; SIGTERM ends it early.
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use hirundo_packet::capture::Capture;
+use hirundo_packet::encode::{self, Addresses, Framing, IpHeader, Tcp, Transport, Udp};
 
 /// Most frames in one call.
 const BATCH_MAX: usize = 64;
@@ -34,7 +36,12 @@ struct Options {
     /// Interface to send to
     interface: String,
     /// Capture of Ethernet or raw IP frames; `-` for standard input
-    file: PathBuf,
+    #[arg(required_unless_present = "made", conflicts_with = "made")]
+    file: Option<PathBuf>,
+    /// Makes so many frames instead, all different, as a telescope receives them: a tenth bear Mirai's mark, a quarter
+    /// masscan's, a tenth zmap's, a tenth are UDP with a payload; destinations are one /16
+    #[arg(long, value_name = "FRAMES")]
+    made: Option<u32>,
     /// Frames a second; as fast as can be without
     #[arg(long)]
     rate: Option<u32>,
@@ -61,7 +68,10 @@ fn main() -> Result<()> {
     if options.rounds == 0 && options.seconds.is_none() && options.count.is_none() {
         bail!("send for ever; hint: give --seconds or --count");
     }
-    let frames = Frames::read(&options.file)?;
+    let frames = match (&options.file, options.made) {
+        (Some(path), _) => Frames::read(path)?,
+        (None, made) => Frames::make(made.unwrap_or(1))?,
+    };
     let socket = open(&options.interface, options.qdisc)?;
     stop_on_signals();
     let sent = send(&options, &frames, &socket)?;
@@ -117,10 +127,81 @@ impl Frames {
         Ok(frames)
     }
 
+    /// Frames that differ in their sources; the same ones every time.
+    fn make(count: u32) -> Result<Frames> {
+        let mut frames = Frames {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        };
+        let mut frame = Vec::new();
+        for number in 0..count {
+            // Two rounds of a multiplicative hash: numbers that look like chance and never repeat.
+            let chance = number.wrapping_mul(0x9e37_79b1) ^ 0x5bd1_e995;
+            let chance = (chance ^ chance >> 15).wrapping_mul(0x85eb_ca6b);
+            make_frame(number, chance, &mut frame)?;
+            frames.bytes.extend(&frame);
+            frames.ends.push(frames.bytes.len());
+            if frames.bytes.len() > FRAMES_BYTES_MAX {
+                bail!("keep {count} frames in memory: more than {FRAMES_BYTES_MAX} bytes; hint: fewer, and --loop");
+            }
+        }
+        if count == 0 {
+            bail!("send no frames at all; hint: --made 1000000");
+        }
+        Ok(frames)
+    }
+
     fn frame(&self, number: usize) -> &[u8] {
         let from = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[from..self.ends[number]]
     }
+}
+
+/// One frame, `chance` deciding what it is.
+fn make_frame(number: u32, chance: u32, out: &mut Vec<u8>) -> Result<()> {
+    let (src, dst) = (chance | 0x0100_0000, 0xc612_0000 | chance & 0xffff);
+    let (src_port, seq) = (u16::try_from(1024 + chance % 60_000)?, chance.rotate_left(7));
+    let dst_port = [23, 2323, 445, 22, 3389, 8080, 80, 5555][chance as usize >> 5 & 7];
+    let half = |value: u32| u16::try_from(value & 0xffff).unwrap_or_default();
+    let mut header = IpHeader {
+        addresses: Addresses::V4 { src, dst },
+        ttl: u8::try_from(40 + chance % 80)?,
+        id: half(chance >> 3),
+        part: 0,
+    };
+    let mut tcp = Tcp {
+        src_port,
+        dst_port,
+        seq,
+        flags: 2,
+        window: half(chance >> 5) | 1024,
+        ..Tcp::default()
+    };
+    let payload = [0x47; 256];
+    let transport = match number % 20 {
+        0 | 1 => Transport::Tcp(Tcp { seq: dst, ..tcp }),
+        2..=6 => {
+            header.id = half(dst ^ seq ^ dst >> 16 ^ u32::from(dst_port));
+            Transport::Tcp(tcp)
+        }
+        7 | 8 => {
+            header.id = 54_321;
+            tcp.window = 65_535;
+            Transport::Tcp(tcp)
+        }
+        9 | 10 => Transport::Udp(Udp {
+            src_port,
+            dst_port,
+            payload: &payload[..16 + chance as usize % 240],
+        }),
+        _ => {
+            // Segment size, selective acknowledgements, timestamps, nothing, window scale: as Linux asks.
+            tcp.options = &[2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
+            Transport::Tcp(tcp)
+        }
+    };
+    encode::encode(Framing::Ethernet, &header, &transport, out)?;
+    Ok(())
 }
 
 #[derive(Default)]

@@ -66,7 +66,7 @@ fn enroll(global: &Global, options: &cli::Enroll) -> Result<Done> {
         options.token.clone()
     };
     // Before anything is written: the key must be the service's, not root's.
-    confine::become_user(&run::plan(&loaded.config, Vec::new()))?;
+    confine::become_user(&run::plan(&loaded.config))?;
     let said = run::enroll(&loaded.config, token.trim(), options.force)?;
     writeln!(io::stdout().lock(), "{said}")?;
     Ok(Done::Yes)

@@ -62,6 +62,9 @@ pub enum Error {
         /// What the parser says.
         message: String,
     },
+    /// A section does not serve.
+    #[error("{0:#}")]
+    Section(anyhow::Error),
     /// A value is not one.
     #[error("[{section}] {key} = {value:?} will not do: {why}; hint: {hint}")]
     Value {
@@ -253,8 +256,23 @@ impl Config {
     /// # Errors
     /// A value that will not do.
     pub fn validate(&self) -> Result<(), Error> {
-        self.run.validate()
+        self.run.validate()?;
+        self.capture.check_values().map_err(Error::Section)?;
+        self.uplink.validate().map_err(Error::Section)?;
+        let spool = &self.spool;
+        within("bytes_max", spool.bytes_max, 1 << 20, 1 << 50)?;
+        within("days_max", spool.days_max.into(), 1, 3_650)?;
+        within("batch_secs", spool.batch_secs.into(), 1, 3_600)
     }
+}
+
+/// A number of `[spool]`.
+fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<(), Error> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("[spool] {key} is {value}; hint: it can be {least} to {most}");
+    Err(Error::Section(error))
 }
 
 impl Run {
@@ -441,6 +459,13 @@ mod tests {
             ("[run]\nuser = ''", "it is no account's name"),
             ("[run]\ngroup = 'a:b'", "it is no account's name"),
             ("[run]\nsandbox = 'perhaps'", "unknown variant `perhaps`"),
+            ("[capture]\naddresses = ['192.0.2.0/33']", "is no network"),
+            ("[capture]\nsources = ['eth0']", "is no source"),
+            ("[capture]\nsnap_bytes = 1", "snap_bytes is 1"),
+            ("[spool]\nbytes_max = 7", "bytes_max is 7"),
+            ("[spool]\ndays_max = 0", "days_max is 0"),
+            ("[uplink]\ncentres = ['ftp://x']", "line 2"),
+            ("[uplink]\nheartbeat_secs = 0", "heartbeat_secs"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.contains(expected), "{text}: {error}");

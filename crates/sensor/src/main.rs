@@ -7,6 +7,7 @@ use clap::Parser;
 
 use hirundo_sensor::cli::Cli;
 use hirundo_sensor::commands::{self, Done};
+use hirundo_sensor::said::one_line;
 
 /// The answer is no.
 const EXIT_NO: u8 = 1;
@@ -30,28 +31,6 @@ fn failed(why: &str) -> ExitCode {
     let written = writeln!(std::io::stderr().lock(), "error: {why}");
     drop(written);
     ExitCode::from(EXIT_FAILED)
-}
-
-/// An error with its causes; the hints, which say what to do, come last.
-fn one_line(error: &anyhow::Error) -> String {
-    let (mut said, mut hints) = (Vec::new(), Vec::new());
-    for cause in error.chain() {
-        let text = cause.to_string();
-        let (what, hint) = match text.split_once("; hint: ") {
-            Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
-            None => (text, None),
-        };
-        said.push(what);
-        hints.extend(hint);
-    }
-    said.dedup();
-    let mut line = said.join(": ");
-    for hint in hints {
-        line.push_str("; hint: ");
-        line.push_str(&hint);
-    }
-    // What came from a peer or a file must not act on the terminal.
-    line.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// Whoever reads our output has read enough; that is success.

@@ -17,9 +17,11 @@ use crate::config::{Config, Loaded};
 use crate::confine::{self, Plan};
 use crate::hide::{Hider, Key};
 use crate::identity::{self, Identity};
+use crate::notes::{Notes, Noting};
 use crate::observe::{Observer, Totals, Treatment};
 use crate::outbox::{Outbox, Waiting};
 use crate::own::Own;
+use crate::said::one_line;
 use crate::source::{self, Accounted, Sources};
 use crate::spool::{self, Recovered, Spool};
 use crate::{clock, signals, uplink};
@@ -47,7 +49,7 @@ pub fn run(loaded: &Loaded, leave: bool) -> Result<Done> {
     };
     let own = Arc::new(Own::new(&config.uplink, &centres));
     let mut sources = Sources::open(&config.capture, &own.ends())?;
-    let report = confine::apply(&plan(config, Vec::new()))?;
+    let report = confine::apply(&plan(config))?;
     tracing::info!("privileges given up: {report}");
     let stop = signals::stop_flag()?;
 
@@ -78,7 +80,9 @@ pub fn run(loaded: &Loaded, leave: bool) -> Result<Done> {
     };
     tracing::info!("sensor {sensor} captures {}", config.capture.sources.join(", "));
     let mut observer = Observer::new(Arc::clone(&spool), hider, treatment, Arc::clone(&totals));
+    let mut noting = Noting::begin(&config.run.state);
     let ended = observer.run(&mut sources, &accounts(&recovered), stop, &mut |sources| {
+        noting.look(uplink.as_ref());
         if let Some(ends) = own.news()
             && let Err(error) = sources.refilter(&config.capture, &ends)
         {
@@ -92,14 +96,12 @@ pub fn run(loaded: &Loaded, leave: bool) -> Result<Done> {
         if !sources.is_live() && !leave {
             ship(&*spool, stop, || uplink.is_running());
         }
+        noting.look(Some(&uplink));
         uplink.stop();
     }
     ended?;
-    tracing::info!(
-        "{} frames seen, {} packets kept",
-        totals.seen.load(Relaxed),
-        totals.kept.load(Relaxed)
-    );
+    let [seen, kept, dropped] = [&totals.seen, &totals.kept, &totals.dropped_kernel].map(|count| count.load(Relaxed));
+    tracing::info!("{seen} frames seen, {kept} packets kept, {dropped} dropped by the kernel");
     Ok(if sources.damaged() == 0 { Done::Yes } else { Done::No })
 }
 
@@ -200,9 +202,14 @@ impl uplink::Vital for Vital {
     }
 }
 
-/// What is to be left of the process; `readable` are captures to replay.
+/// What is to be left of the process: the state folder and, to read only, captures to replay and the proxy's password.
 #[must_use]
-pub fn plan(config: &Config, readable: Vec<PathBuf>) -> Plan {
+pub fn plan(config: &Config) -> Plan {
+    let captures = config.capture.sources.iter().filter_map(|source| source.strip_prefix("pcap:"));
+    let readable = captures
+        .map(PathBuf::from)
+        .chain(config.uplink.proxy_password_file.clone())
+        .collect();
     Plan {
         user: config.run.user.clone(),
         group: config.run.group.clone(),
@@ -264,7 +271,7 @@ impl Parts for Equipment<'_> {
             ..self.config.capture.clone()
         };
         let opened = Sources::open(&settings, &[]).and_then(|_| settings.program(interface, &[]));
-        let program = opened.map_err(|error| format!("{error:#}"))?;
+        let program = opened.map_err(|error| one_line(&error))?;
         Ok(format!(
             "ring of {} MiB, filter of {} instructions",
             settings.ring_mib,
@@ -273,7 +280,7 @@ impl Parts for Equipment<'_> {
     }
 
     fn certificate(&self) -> Result<Option<Certificate>, String> {
-        let identity = identity(self.config).map_err(|error| format!("{error:#}"))?;
+        let identity = identity(self.config).map_err(|error| one_line(&error))?;
         Ok(identity.map(|identity| Certificate {
             sensor: identity.sensor,
             not_after_secs: identity.not_after_secs,
@@ -281,11 +288,11 @@ impl Parts for Equipment<'_> {
     }
 
     fn ask_centres(&self) -> Result<Vec<Asked>, String> {
-        let identity = Identity::load(&self.config.run.state).map_err(|error| error.to_string())?;
-        let probes = uplink::probe(&self.config.uplink, &identity).map_err(|error| format!("{error:#}"))?;
+        let identity = Identity::load(&self.config.run.state).map_err(|error| one_line(&error.into()))?;
+        let probes = uplink::probe(&self.config.uplink, &identity).map_err(|error| one_line(&error))?;
         let asked = probes.into_iter().map(|probe| Asked {
             centre: probe.centre.to_string(),
-            answer: probe.result.map_err(|trouble| trouble.to_string()),
+            answer: probe.result.map_err(|trouble| one_line(&trouble.into())),
         });
         Ok(asked.collect())
     }
@@ -312,8 +319,12 @@ pub struct Status {
     pub oldest_us: Option<i64>,
     /// Batches that the centre refused.
     pub rejected: u64,
-    /// When the centre acknowledged a batch last, microseconds since 1970; none when it is not known.
+    /// When the centre acknowledged a batch last, microseconds since 1970; none before.
     pub acknowledged_us: Option<i64>,
+    /// Centre that the sensor was connected to last.
+    pub centre: Option<String>,
+    /// What went wrong on the way to it, until something goes right.
+    pub trouble: Option<String>,
 }
 
 impl fmt::Display for Status {
@@ -345,9 +356,17 @@ impl fmt::Display for Status {
             writeln!(formatter, "refused       {} batches", self.rejected)?;
         }
         match self.acknowledged_us {
-            Some(then) => writeln!(formatter, "acknowledged  {} ago", ago(then)),
-            None => writeln!(formatter, "acknowledged  not known"),
+            Some(then) => writeln!(formatter, "acknowledged  {} ago", ago(then))?,
+            None => writeln!(formatter, "acknowledged  nothing yet")?,
         }
+        if let Some(centre) = &self.centre {
+            writeln!(formatter, "centre        {centre}")?;
+        }
+        // What a peer said must not act on the terminal.
+        let plain = |text: &str| text.replace(char::is_control, " ");
+        self.trouble
+            .iter()
+            .try_for_each(|trouble| writeln!(formatter, "trouble       {}", plain(trouble)))
     }
 }
 
@@ -358,15 +377,18 @@ impl fmt::Display for Status {
 pub fn status(config: &Config) -> Result<Status> {
     let identity = identity(config)?;
     let waiting = spool::look(&spool_folder(config), &config.spool)?.unwrap_or_default();
+    let notes = Notes::load(&config.run.state);
     Ok(Status {
         sensor: identity.as_ref().map(|identity| identity.sensor.clone()),
         not_after_secs: identity.as_ref().map(|identity| identity.not_after_secs),
         batches: waiting.batches,
         bytes: waiting.bytes,
         bytes_max: waiting.bytes_max,
-        oldest_us: (waiting.batches > 0).then_some(waiting.oldest_us),
+        oldest_us: (waiting.oldest_us > 0).then_some(waiting.oldest_us),
         rejected: waiting.rejected,
-        acknowledged_us: None,
+        acknowledged_us: (notes.acknowledged_us > 0).then_some(notes.acknowledged_us),
+        centre: notes.centre,
+        trouble: notes.trouble,
     })
 }
 

@@ -13,8 +13,11 @@ use std::net::Ipv6Addr;
 
 use super::watched::Watched;
 
-/// Bytes of a payload that are looked at: more than a batch ever keeps (255), and room for a form that begins there.
-const BYTES_MAX: usize = 384;
+/// Bytes behind those that are kept which are looked at too: the longest form that can begin in the last one kept
+/// is an address of IPv6 with percent signs.
+pub(super) const FORM_BYTES_MAX: usize = 129;
+/// Bytes of a payload that are looked at, at most: a batch never keeps more than 255.
+const BYTES_MAX: usize = 255 + FORM_BYTES_MAX;
 /// Cookie of STUN, with which it combines addresses.
 const STUN_COOKIE: u32 = 0x2112_a442;
 
@@ -393,6 +396,22 @@ fn first_groups(run: &str, secret: &Secret<'_>) -> bool {
 /// Shortest run that holds an address: 4 bytes.
 const BASE64_RUN_MIN: usize = 6;
 
+/// Shortest text that says 24 bits of an address: `1.1.1`.
+const WRITTEN_BYTES_MIN: usize = 5;
+
+/// Whether so many bytes in a row could be part of a written address. What base64 makes of words seldom has them.
+fn may_be_written(bytes: &[u8]) -> bool {
+    let mut row = 0;
+    bytes.iter().any(|byte| {
+        row = if byte.is_ascii_hexdigit() || matches!(byte, b'.' | b',' | b':' | b'-') {
+            row + 1
+        } else {
+            0
+        };
+        row >= WRITTEN_BYTES_MIN
+    })
+}
+
 /// Behind base64, of either alphabet, from each of the four places where a group can begin.
 fn in_base64(payload: &[u8], secret: &Secret<'_>, undone: &mut Undone) -> bool {
     payload
@@ -401,7 +420,7 @@ fn in_base64(payload: &[u8], secret: &Secret<'_>, undone: &mut Undone) -> bool {
         .any(|run| {
             (0..4).any(|from| {
                 let bytes = undone.base64(run.get(from..).unwrap_or_default());
-                in_bytes(bytes, secret) || in_text(bytes, secret)
+                in_bytes(bytes, secret) || (may_be_written(bytes) && in_text(bytes, secret))
             })
         })
 }

@@ -55,6 +55,8 @@ const SECOND_US: i64 = 1_000_000;
 pub struct Hider {
     cipher: IpcryptPfx,
     watched: Watched,
+    /// Bytes of a payload that could be kept, and room for a form of an address that begins in them.
+    looked_at_bytes: usize,
     /// Address in the high half, its pseudonym in the low one; all ones where empty.
     cache_v4: Box<[AtomicU64]>,
     cache_v6: Mutex<Box<[(u128, u128)]>>,
@@ -68,9 +70,19 @@ impl Hider {
         let none = encrypt_v6(&cipher, 0);
         Hider {
             watched: Watched::new(watched),
+            looked_at_bytes: usize::from(u8::MAX) + echo::FORM_BYTES_MAX,
             cache_v4: (0..CACHE_V4).map(|_| AtomicU64::new(u64::MAX)).collect(),
             cache_v6: Mutex::new(vec![(0, none); CACHE_V6].into_boxed_slice()),
             cipher,
+        }
+    }
+
+    /// For batches that keep at most so many bytes of a payload: what is behind them need not be looked at.
+    #[must_use]
+    pub fn keeping(self, payload_bytes_max: u8) -> Hider {
+        Hider {
+            looked_at_bytes: usize::from(payload_bytes_max) + echo::FORM_BYTES_MAX,
+            ..self
         }
     }
 
@@ -137,6 +149,7 @@ impl Hider {
     #[cold]
     fn echoes(&self, payload: &[u8], dst: Destination) -> bool {
         let watched = &self.watched;
+        let payload = payload.get(..self.looked_at_bytes).unwrap_or(payload);
         echo::echoes(payload, &Secret { dst, watched })
     }
 

@@ -50,6 +50,15 @@ impl Watched {
 
 #[inline]
 fn has<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
+    // Nearly every address that is asked for is beyond them all.
+    match (ranges.first(), ranges.last()) {
+        (Some((first, _)), Some((_, last))) if address >= *first && address <= *last => has_within(ranges, address),
+        _ => false,
+    }
+}
+
+#[cold]
+fn has_within<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= address);
     let before = after.checked_sub(1).and_then(|at| ranges.get(at));
     before.is_some_and(|(_, last)| address <= *last)

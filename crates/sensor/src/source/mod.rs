@@ -81,28 +81,22 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether the settings make sense, before anything is opened.
+    /// Whether the values make sense, before anything is opened.
     ///
     /// # Errors
     /// What is wrong, and what to do.
-    pub fn check(&self) -> Result<()> {
+    pub fn check_values(&self) -> Result<()> {
         let within = |name: &str, value: u32, least: u32, most: u32| {
             if (least..=most).contains(&value) {
                 return Ok(());
             }
-            bail!("read the settings [capture]: {name} is {value}; hint: it can be {least} to {most}")
+            bail!("[capture] {name} is {value}; hint: it can be {least} to {most}")
         };
         within("snap_bytes", self.snap_bytes, 64, 65_535)?;
         within("ring_mib", self.ring_mib, 1, 1024)?;
         within("block_ms", self.block_ms, 1, 1000)?;
-        if self.sources.is_empty() {
-            bail!("read the settings [capture]: nothing is captured; hint: sources = [\"live:eth0\"]");
-        }
         if self.sources.len() > SOURCES_MAX {
-            bail!(
-                "read the settings [capture]: {} sources are too many; hint: at most {SOURCES_MAX}",
-                self.sources.len()
-            );
+            bail!("[capture] {} sources are too many; hint: at most {SOURCES_MAX}", self.sources.len());
         }
         self.names().map(|_| ())
     }
@@ -140,15 +134,15 @@ impl Settings {
                 Some(("live", name)) => live.push(name),
                 Some(("pcap", path)) => files.push(path.to_owned()),
                 _ if source == "-" => files.push(source.clone()),
-                _ => bail!("read the settings [capture]: {source:?} is no source; hint: live:INTERFACE, pcap:FILE or -"),
+                _ => bail!("[capture] {source:?} is no source; hint: live:INTERFACE, pcap:FILE or -"),
             }
         }
         if !live.is_empty() && !files.is_empty() {
-            bail!("read the settings [capture]: interfaces and files cannot be captured together; hint: run two sensors");
+            bail!("[capture] interfaces and files cannot be captured together; hint: run two sensors");
         }
         live.sort_unstable();
         if live.windows(2).any(|two| two[0] == two[1]) {
-            bail!("read the settings [capture]: an interface stands there twice; hint: each would count everything again");
+            bail!("[capture] an interface stands there twice; hint: each would count everything again");
         }
         Ok((live, files))
     }
@@ -265,8 +259,11 @@ impl Sources {
     /// # Errors
     /// What cannot be opened, and what to do.
     pub fn open(settings: &Settings, own: &[Endpoint]) -> Result<Sources> {
-        settings.check()?;
+        settings.check_values()?;
         let (names, files) = settings.names()?;
+        if names.is_empty() && files.is_empty() {
+            bail!("[capture] nothing is to be captured; hint: sources = [\"live:eth0\"], or --source live:eth0");
+        }
         if names.is_empty() {
             return Ok(Sources(Kind::Replay(Box::new(Replay::open(&files, settings.pace)?))));
         }

@@ -1,5 +1,6 @@
 //! Network namespaces of a test's own, and frames sent in them.
 #![allow(unsafe_code, reason = "packet sockets and a tun device, which std does not have")]
+#![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::ffi::CString;
