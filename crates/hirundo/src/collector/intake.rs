@@ -129,6 +129,11 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
             shipment.packets = packets;
             held(centre, &shipment, &words).await.map(Checked::Held)
         }
+        // Nothing is wrong with it: the sensor keeps it until the older side is updated.
+        Fault::Unreadable(error @ BatchError::OtherVersion { .. }) => Err(Refused {
+            status: StatusCode::UPGRADE_REQUIRED,
+            ..unreadable(&error).again(600)
+        }),
         Fault::Unreadable(error) => {
             let refused = unreadable(&error);
             Err(aside(centre, &shipment, refused, &format!("{error}")).await)
