@@ -509,3 +509,33 @@ async fn times_that_cannot_be_right() {
     assert!(kept.len() == 5 && kept.iter().all(|(_, held, _)| *held), "{kept:?}");
     others_go_on(&site).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_quarantine_takes_no_more_and_loses_nothing_that_was_to_be_held() {
+    let site = Site::start().await;
+    let client = site.connect(&site.sensor("jp-01").await).await;
+    let full = hirundo::store::quarantine::Kept {
+        id: 0,
+        at_secs: now_secs(),
+        sensor: "jp-01".to_owned(),
+        epoch: 0,
+        number: 0,
+        sha256: "00".repeat(32),
+        bytes: hirundo::store::quarantine::BYTES_A_SENSOR_MAX,
+        packets: 0,
+        held: false,
+        reason: "test".to_owned(),
+    };
+    assert!(site.store.keep(&full).await.unwrap());
+    // To be held: not taken, so that the sensor keeps it. To be refused: refused, without a copy.
+    let early = batch_at("jp-01", EPOCH, 0, 10, now_us() + 3_600_000_000);
+    client.batch(EPOCH, 0, early.clone()).await.expect(503, "no room");
+    client.batch(EPOCH, 1, vec![0; 50]).await.expect(400, "read a batch");
+    let events = site.store.events(Some("jp-01"), 1).await.unwrap();
+    assert!(events[0].words.contains("no copy is kept"), "{events:?}");
+    assert!(site.quarantine_files().is_empty());
+    let kept = site.store.quarantine(None).await.unwrap().remove(0);
+    assert!(site.store.unkeep(&kept).await.unwrap());
+    client.batch(EPOCH, 0, early).await.expect(202, "ahead");
+    assert_eq!(site.quarantine_files().len(), 1);
+}
