@@ -129,6 +129,27 @@ async fn connections_are_bounded_and_given_back() {
         .expect(200, "");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_begins_to_shake_hands_keeps_nobody_else_out() {
+    let site = Site::start().await;
+    let jp = site.sensor("jp-01").await;
+    let mut mute = Vec::new();
+    for _ in 0..200 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        mute.push(socket.connect(site.address).await.unwrap());
+    }
+    let begun = Instant::now();
+    site.connect(&jp)
+        .await
+        .batch(EPOCH, 0, batch("jp-01", EPOCH, 0, 10))
+        .await
+        .expect(200, "");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let most = i64::try_from(site.centre().settings.doors.shaking_max).unwrap();
+    until("most of them are cut", async || site.centre().open_connections() <= most + 1).await;
+}
+
 /// Whether a connection was cut before anything was answered.
 async fn turned_away(client: Result<Client, String>) -> bool {
     match client {

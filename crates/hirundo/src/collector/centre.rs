@@ -51,8 +51,12 @@ pub struct Settings {
 pub struct Doors {
     /// Connections in all.
     pub connections_max: usize,
-    /// … of one address: several sensors may be behind one.
+    /// … of one address (or IPv6 /64): several sensors may be behind one.
     pub of_address_max: usize,
+    /// … of one address that have not shaken hands yet.
+    pub shaking_max: usize,
+    /// … of one address without a certificate.
+    pub strangers_of_address_max: usize,
     /// … of one sensor.
     pub of_sensor_max: usize,
     /// … without a certificate.
@@ -72,7 +76,9 @@ impl Default for Doors {
         Doors {
             connections_max: 2_048,
             of_address_max: 128,
-            of_sensor_max: 4,
+            shaking_max: 32,
+            strangers_of_address_max: 16,
+            of_sensor_max: 8,
             strangers_max: 64,
             handshake_max: Duration::from_secs(10),
             stranger_max: Duration::from_secs(30),
