@@ -539,3 +539,21 @@ async fn a_full_quarantine_takes_no_more_and_loses_nothing_that_was_to_be_held()
     client.batch(EPOCH, 0, early).await.expect(202, "ahead");
     assert_eq!(site.quarantine_files().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captures_that_are_replayed_may_be_of_any_time_but_not_of_all_times() {
+    let site = Site::with(|settings| settings.times = hirundo::collector::shipment::Times::Any).await;
+    let client = site.connect(&site.sensor("jp-01").await).await;
+    let year = 366 * 86_400 * 1_000_000;
+    client
+        .batch(EPOCH, 0, batch_at("jp-01", EPOCH, 0, 10, 24 * year))
+        .await
+        .expect(200, "");
+    client
+        .batch(EPOCH, 1, batch_at("jp-01", EPOCH, 1, 10, 68 * year))
+        .await
+        .expect(200, "");
+    let both = collect_support::batch_of("jp-01", EPOCH, 2, &[24 * year, 26 * year]);
+    client.batch(EPOCH, 2, both).await.expect(202, "it spans 732 d");
+    assert_eq!(site.shelf.count(), 2);
+}

@@ -323,6 +323,7 @@ async fn heartbeats_make_health_and_metrics() {
         notes.len() == 2 && notes[0].contains("not synchronised") && notes[1].contains("0.0.0-other"),
         "{notes:?}"
     );
+    site.stranger().await.batch(EPOCH, 1, Vec::new()).await.expect(401, "");
     let text = scrape(&site).await;
     assert_eq!(text, metrics_again(&site, &text).await);
     for line in [

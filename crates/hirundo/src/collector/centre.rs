@@ -17,6 +17,7 @@ use super::limits::{Allowance, Budget, Enough, InFlight, Meters};
 use super::metrics::Counters;
 use super::peer::{Identity, Peer};
 use super::refusal::Refused;
+use super::shipment::Times;
 use crate::store::Store;
 use crate::store::certificates::Admission;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub answer_max: Duration,
     /// How patient reading a body is.
     pub patience: Patience,
+    /// Which times packets may have.
+    pub times: Times,
     /// Who may connect how often.
     pub doors: Doors,
 }
@@ -99,6 +102,7 @@ impl Settings {
             memory_bytes: 256 << 20,
             answer_max: Duration::from_secs(120),
             patience: Patience::default(),
+            times: Times::Present,
             doors: Doors::default(),
         }
     }

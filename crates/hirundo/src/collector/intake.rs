@@ -114,7 +114,8 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
     // The semaphore is never closed.
     let permit = centre.decoding.acquire().await.ok();
     let (bytes, skew_us, to_check) = (shipment.bytes.clone(), shipment.skew_us, name.clone());
-    let work = tokio::task::spawn_blocking(move || shipment::check(&bytes, &to_check, skew_us, super::now_us()));
+    let times = centre.settings.times;
+    let work = tokio::task::spawn_blocking(move || shipment::check(&bytes, &to_check, skew_us, super::now_us(), times));
     let checked = work.await.unwrap_or(Err(Fault::Unreadable(BatchError::Wrong { what: "content" })));
     drop(permit);
     let fault = match checked {
