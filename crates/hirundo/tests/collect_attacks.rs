@@ -300,7 +300,8 @@ async fn batches_of_another_version() {
     let mut other = batch("jp-01", EPOCH, 0, 10);
     other[7] = VERSION + 1;
     let answer = client.batch(EPOCH, 0, other).await;
-    answer.expect(400, &format!("version {}", VERSION + 1));
+    // Not 400: the sensor keeps it until the older side is updated.
+    answer.expect(426, &format!("version {}", VERSION + 1));
     let refusal: Refusal = answer.json();
     assert!(refusal.error.contains(&format!("version {VERSION} is understood")), "{refusal:?}");
     assert_eq!(refusal.hint.as_deref(), Some("update the older of sensor and centre"));
@@ -315,7 +316,7 @@ async fn batches_of_another_version() {
         .request(spoken)
         .await
         .unwrap()
-        .expect(400, "speaks version 7 and the centre version 1");
+        .expect(426, "speaks version 7 and the centre version 1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -507,4 +508,52 @@ async fn times_that_cannot_be_right() {
     let kept = quarantined(&site).await;
     assert!(kept.len() == 5 && kept.iter().all(|(_, held, _)| *held), "{kept:?}");
     others_go_on(&site).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_quarantine_takes_no_more_and_loses_nothing_that_was_to_be_held() {
+    let site = Site::start().await;
+    let client = site.connect(&site.sensor("jp-01").await).await;
+    let full = hirundo::store::quarantine::Kept {
+        id: 0,
+        at_secs: now_secs(),
+        sensor: "jp-01".to_owned(),
+        epoch: 0,
+        number: 0,
+        sha256: "00".repeat(32),
+        bytes: hirundo::store::quarantine::BYTES_A_SENSOR_MAX,
+        packets: 0,
+        held: false,
+        reason: "test".to_owned(),
+    };
+    assert!(site.store.keep(&full).await.unwrap());
+    // To be held: not taken, so that the sensor keeps it. To be refused: refused, without a copy.
+    let early = batch_at("jp-01", EPOCH, 0, 10, now_us() + 3_600_000_000);
+    client.batch(EPOCH, 0, early.clone()).await.expect(503, "no room");
+    client.batch(EPOCH, 1, vec![0; 50]).await.expect(400, "read a batch");
+    let events = site.store.events(Some("jp-01"), 1).await.unwrap();
+    assert!(events[0].words.contains("no copy is kept"), "{events:?}");
+    assert!(site.quarantine_files().is_empty());
+    let kept = site.store.quarantine(None).await.unwrap().remove(0);
+    assert!(site.store.unkeep(&kept).await.unwrap());
+    client.batch(EPOCH, 0, early).await.expect(202, "ahead");
+    assert_eq!(site.quarantine_files().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captures_that_are_replayed_may_be_of_any_time_but_not_of_all_times() {
+    let site = Site::with(|settings| settings.times = hirundo::collector::shipment::Times::Any).await;
+    let client = site.connect(&site.sensor("jp-01").await).await;
+    let year = 366 * 86_400 * 1_000_000;
+    client
+        .batch(EPOCH, 0, batch_at("jp-01", EPOCH, 0, 10, 24 * year))
+        .await
+        .expect(200, "");
+    client
+        .batch(EPOCH, 1, batch_at("jp-01", EPOCH, 1, 10, 68 * year))
+        .await
+        .expect(200, "");
+    let both = collect_support::batch_of("jp-01", EPOCH, 2, &[24 * year, 26 * year]);
+    client.batch(EPOCH, 2, both).await.expect(202, "it spans 732 d");
+    assert_eq!(site.shelf.count(), 2);
 }

@@ -82,16 +82,13 @@ impl Centre {
     }
 
     fn collect_with(&self, commit_every: &str) -> Collector {
+        self.collect_so(&["--commit-every", commit_every])
+    }
+
+    fn collect_so(&self, options: &[&str]) -> Collector {
         let mut child = self
-            .command(&[
-                "collect",
-                "--listen",
-                "127.0.0.1:0",
-                "--metrics",
-                "none",
-                "--commit-every",
-                commit_every,
-            ])
+            .command(&["collect", "--listen", "127.0.0.1:0", "--metrics", "none"])
+            .args(options)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -432,5 +429,19 @@ async fn a_revoked_sensor_is_refused_and_taken_back_by_a_new_token() {
     centre.run(&["sensor", "remove", "jp-01"]).expect(0);
     centre.run(&["sensor", "show", "jp-01"]).expect(2).says(&["there is no sensor"]);
     assert_eq!(centre.lake().number("SELECT count(*) FROM packets"), i64::from(PACKETS));
+    collector.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_centres_own_rules_mark_what_has_no_mark() {
+    let centre = Centre::new();
+    let token = centre.add("jp-01");
+    let rules = centre.place.path("rules.toml");
+    std::fs::write(&rules, "[[rule]]\nname = \"own\"\nsource = \"a test\"\ndst_port = 23\nttl = 50\n").unwrap();
+    let collector = centre.collect_so(&["--commit-every", "100ms", "--rules", rules.to_str().unwrap()]);
+    let client = centre.connect(&collector, &centre.enrol(&collector, &token).await).await;
+    assert!(!is_known(&client.batch(EPOCH, 0, batch("jp-01", EPOCH, 0, PACKETS)).await));
+    let marked = centre.lake().number("SELECT count(*) FROM packets WHERE mark = 'own'");
+    assert_eq!(marked, i64::from(PACKETS));
     collector.terminate();
 }

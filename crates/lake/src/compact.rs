@@ -83,7 +83,9 @@ pub fn day(maintainer: &mut Maintainer, marks: &MarkTable, day: i64) -> Result<C
         .filter_map(|path| before.get(path))
         .map(|record| record.rows)
         .sum();
-    let name = record::digest(before.keys().map(String::as_str).collect::<Vec<_>>().join("\n").as_bytes());
+    let mut named = before.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
+    named.push_str(&maintainer.salt());
+    let name = record::digest(named.as_bytes());
     for (path, record) in &before {
         maintainer.lake().check_bytes(path, record)?;
     }
@@ -144,8 +146,9 @@ impl DayWriter<'_> {
         let mut back = ReadBack::new(self.marks);
         let mut segment = Segment::default();
         for file in files {
-            let path = self.maintainer.lake().store().path(file);
-            back.file(&path, part, &mut segment, |back, segment| {
+            let store = self.maintainer.lake().store();
+            let (path, content) = (store.path(file), store.file(file)?);
+            back.file(&path, content, part, &mut segment, |back, segment| {
                 if segment.rows.len() < PART_ROWS_MAX {
                     return Ok(());
                 }
@@ -187,8 +190,8 @@ impl DayWriter<'_> {
         let mut segment = Segment::default();
         let mut united: BTreeMap<(i64, u16), Seen> = BTreeMap::new();
         for file in files {
-            let path = self.maintainer.lake().store().path(file);
-            sensors::unite(&path, &mut segment, &mut united)?;
+            let store = self.maintainer.lake().store();
+            sensors::unite(&store.path(file), store.file(file)?, &mut segment, &mut united)?;
         }
         let rows: Vec<_> = united.into_iter().collect();
         if rows.is_empty() {

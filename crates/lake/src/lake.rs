@@ -5,12 +5,12 @@
 //! never stored again; a batch cut short by a crash has no record, and its files never count.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+use crate::location::Location;
 use crate::record::{BATCHES, Batch, CHANGES, Change, FileRecord, Retained, VERSION, day_of, digest};
 use crate::store::{Lock, Store};
 
@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub packets: u64,
     /// By day: rows of the files of `packets` that batches ever brought.
     pub arrived: BTreeMap<i64, u64>,
+    /// Files that changes took away. In a bucket they stay for a while.
+    pub gone: HashSet<String>,
 }
 
 impl Lake {
@@ -44,15 +46,21 @@ impl Lake {
     ///
     /// # Errors
     /// When there is none, or one of another version.
-    pub fn open(root: &Path) -> Result<Lake> {
-        let lake = Lake {
-            store: Store::new(root.to_owned()),
-        };
+    pub fn open(location: impl Into<Location>) -> Result<Lake> {
+        Lake::of(Store::open(&location.into())?)
+    }
+
+    /// Opens a lake in a store.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub fn of(store: Store) -> Result<Lake> {
+        let lake = Lake { store };
         match lake.store.get(FORMAT_FILE)? {
             Some(bytes) => lake.check_format(&bytes)?,
             None => {
                 return Err(Error::NotALake {
-                    path: root.to_owned(),
+                    path: lake.store.root(),
                     reason: "there is no lake here; hint: `hirundo ingest` makes one, or name another with --lake".to_owned(),
                 });
             }
@@ -63,26 +71,41 @@ impl Lake {
     /// Opens a lake, making an empty one where there is nothing.
     ///
     /// # Errors
-    /// When the folder holds something else, or a lake of another version.
-    pub fn open_or_create(root: &Path) -> Result<Lake> {
-        let store = Store::new(root.to_owned());
+    /// When something else is there, or a lake of another version.
+    pub fn open_or_create(location: impl Into<Location>) -> Result<Lake> {
+        Lake::create_in(Store::open(&location.into())?)
+    }
+
+    /// Opens a lake in a store, making an empty one where there is nothing.
+    ///
+    /// # Errors
+    /// As [`Lake::open_or_create`].
+    pub fn create_in(store: Store) -> Result<Lake> {
         if store.get(FORMAT_FILE)?.is_none() {
-            let occupied = std::fs::read_dir(root).is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != OWN));
             // Another process may be making the same lake right now.
-            if occupied && store.get(FORMAT_FILE)?.is_none() {
-                let reason = "the folder is not empty and holds no lake; hint: name a new folder".to_owned();
+            if !store.is_free(OWN)? && store.get(FORMAT_FILE)?.is_none() {
+                let reason = "something is there, and it is no lake; hint: name a new folder or prefix".to_owned();
                 return Err(Error::NotALake {
-                    path: root.to_owned(),
+                    path: store.root(),
                     reason,
                 });
             }
-            store.put(FORMAT_FILE, format!("{{\"format\":{FORMAT}}}\n").as_bytes())?;
+            store.create(FORMAT_FILE, &format_bytes())?;
         }
         for table in crate::schema::TABLES {
-            let folder = store.path(table.name);
-            std::fs::create_dir_all(&folder).map_err(crate::error::io("create the folder", folder))?;
+            store.make_folder(table.name)?;
         }
-        Lake::open(root)
+        Lake::of(store)
+    }
+
+    /// Whether the store heeds the conditions of conditional puts; in a folder there are none.
+    pub(crate) fn check_conditions(&self) -> Result<()> {
+        let Some(bucket) = self.store.bucket() else { return Ok(()) };
+        // It is there, so it cannot be created; if it is all the same, nothing has changed.
+        if !bucket.heeds_conditions(FORMAT_FILE, &format_bytes())? {
+            return Err(Error::NoConditions { path: self.store.root() });
+        }
+        Ok(())
     }
 
     fn check_format(&self, bytes: &[u8]) -> Result<()> {
@@ -98,7 +121,7 @@ impl Lake {
             Err(error) => format!("{FORMAT_FILE} cannot be read: {error}"),
         };
         Err(Error::NotALake {
-            path: self.store.root().to_owned(),
+            path: self.store.root(),
             reason,
         })
     }
@@ -135,20 +158,27 @@ impl Lake {
 
     /// Every record of a folder, in order of path, each as it could be read.
     fn records<T: DeserializeOwned>(&self, folder: &str, version: impl Fn(&T) -> u32) -> Result<Vec<Result<(String, T)>>> {
-        let read = |path: String| {
-            let record = self.record(&path, &version).transpose()?;
-            Some(record.map(|record| (path, record)))
-        };
-        Ok(self.store.list(folder, "json")?.into_iter().filter_map(read).collect())
+        let mut records = Vec::new();
+        let paths = self.store.list(folder, "json")?;
+        self.store.get_all(&paths, &mut |path, bytes| {
+            let record = bytes.and_then(|bytes| bytes.map(|bytes| self.record_of(path, &bytes, &version)).transpose());
+            records.extend(record.transpose().map(|record| record.map(|record| (path.to_owned(), record))));
+        })?;
+        Ok(records)
     }
 
     /// One record; `None` when there is none.
     pub(crate) fn record<T: DeserializeOwned>(&self, path: &str, version: impl Fn(&T) -> u32) -> Result<Option<T>> {
-        let Some(record) = self.parsed(path)? else { return Ok(None) };
+        let bytes = self.store.get(path)?;
+        bytes.map(|bytes| self.record_of(path, &bytes, &version)).transpose()
+    }
+
+    fn record_of<T: DeserializeOwned>(&self, path: &str, bytes: &[u8], version: impl Fn(&T) -> u32) -> Result<T> {
+        let record = self.parse(path, bytes)?;
         match version(&record) {
-            VERSION => Ok(Some(record)),
+            VERSION => Ok(record),
             other => Err(Error::NotALake {
-                path: self.store.root().to_owned(),
+                path: self.store.root(),
                 reason: format!(
                     "{path} has version {other} and this program knows {VERSION}; hint: use the version of hirundo that wrote it"
                 ),
@@ -158,8 +188,12 @@ impl Lake {
 
     /// A file of JSON; `None` when there is none.
     pub(crate) fn parsed<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
-        let Some(bytes) = self.store.get(path)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Damaged {
+        let bytes = self.store.get(path)?;
+        bytes.map(|bytes| self.parse(path, &bytes)).transpose()
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T> {
+        serde_json::from_slice(bytes).map_err(|error| Error::Damaged {
             path: self.store.path(path),
             reason: error.to_string(),
         })
@@ -217,12 +251,11 @@ impl Lake {
             }
             snapshot.files.extend(batch.files);
         }
-        let mut removed = HashSet::new();
         for (_, change) in self.changes()? {
             snapshot.files.extend(change.files);
-            removed.extend(change.removed);
+            snapshot.gone.extend(change.removed);
         }
-        snapshot.files.retain(|path, _| !removed.contains(path));
+        snapshot.files.retain(|path, _| !snapshot.gone.contains(path));
         Ok(snapshot)
     }
 
@@ -235,24 +268,24 @@ impl Lake {
     }
 
     /// Files of tables that no record knows: a batch whose record a crash prevented. They never count, and who
-    /// next opens the lake for writing deletes them.
+    /// next opens the lake for writing deletes them. In a bucket, what is being stored right now looks the same.
     ///
     /// # Errors
     /// When the records or folders cannot be read.
     pub fn orphans(&self) -> Result<Vec<String>> {
         // No batch that is just being stored is taken for one.
         let _lock = self.store.lock_shared(crate::writer::WRITE_LOCK)?;
-        self.orphans_beside(&self.files()?)
+        let tables = self.table_files()?;
+        Ok(self.snapshot()?.orphans(&self.store, tables))
     }
 
-    /// Files of tables that are not among these.
-    pub(crate) fn orphans_beside(&self, files: &BTreeMap<String, FileRecord>) -> Result<Vec<String>> {
-        let mut orphans = Vec::new();
+    /// Every file of the tables, recorded or not.
+    pub(crate) fn table_files(&self) -> Result<Vec<String>> {
+        let mut files = Vec::new();
         for table in crate::schema::TABLES {
-            orphans.extend(self.store.list(table.name, "parquet")?);
+            files.extend(self.store.list(table.name, "parquet")?);
         }
-        orphans.retain(|path| !files.contains_key(path));
-        Ok(orphans)
+        Ok(files)
     }
 
     /// What retention took away.
@@ -272,14 +305,22 @@ impl Snapshot {
     /// [`Error::Damaged`] for the first that is not.
     pub fn check_present(&self, store: &Store) -> Result<()> {
         for (relative, record) in &self.files {
-            let path = store.path(relative);
-            let reason = match std::fs::metadata(&path) {
-                Ok(metadata) if metadata.len() == record.bytes => continue,
-                Ok(metadata) => format!("it has {} bytes, and {} were written", metadata.len(), record.bytes),
-                Err(error) => format!("it is recorded and cannot be found ({error})"),
-            };
-            return Err(Error::Damaged { path, reason });
+            store.is_as_long(relative, record.bytes)?.map_err(|reason| Error::Damaged {
+                path: store.path(relative),
+                reason,
+            })?;
         }
         Ok(())
     }
+
+    /// Of files of tables, those that no record knows.
+    pub(crate) fn orphans(&self, store: &Store, mut files: Vec<String>) -> Vec<String> {
+        let may_stay = store.bucket().is_some();
+        files.retain(|path| !self.files.contains_key(path) && !(may_stay && self.gone.contains(path)));
+        files
+    }
+}
+
+fn format_bytes() -> Vec<u8> {
+    format!("{{\"format\":{FORMAT}}}\n").into_bytes()
 }

@@ -1,5 +1,6 @@
 //! The lake: packets to Parquet and back. Schema, writing, roll-ups, compaction, retention, and the only door to the query engine.
 
+mod clear;
 pub mod codes;
 pub mod compact;
 pub mod encode;
@@ -8,6 +9,7 @@ pub mod export;
 pub mod functions;
 pub mod hybrid;
 pub mod lake;
+pub mod location;
 pub mod names;
 pub mod observation;
 pub mod piece;
@@ -31,6 +33,7 @@ pub mod writer;
 
 pub use error::{Error, Result};
 pub use lake::{Lake, Snapshot};
+pub use location::Location;
 pub use observation::Question;
 pub use piece::{Known, Piece, PieceId};
 pub use question::{Days, Filter, Measure, Subject};

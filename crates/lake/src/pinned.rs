@@ -18,21 +18,29 @@ use object_store::{
     PutPayload, PutResult, Result,
 };
 
+use crate::store::Store;
+
 /// The files of a snapshot in a store.
 #[derive(Debug)]
 pub(crate) struct Pinned {
     inner: Arc<dyn ObjectStore>,
     /// Path to length, bytes.
     files: BTreeMap<String, u64>,
+    /// Its threads are needed for as long as somebody reads.
+    _store: Store,
 }
 
 impl Pinned {
     /// Of files by relative path, with their lengths in bytes.
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>, files: impl Iterator<Item = (String, u64)>) -> Pinned {
-        Pinned {
-            inner,
+    ///
+    /// # Errors
+    /// When the folder cannot be found.
+    pub(crate) fn new(store: Store, files: impl Iterator<Item = (String, u64)>) -> crate::error::Result<Pinned> {
+        Ok(Pinned {
+            inner: store.objects()?,
             files: files.collect(),
-        }
+            _store: store,
+        })
     }
 
     /// The files below a prefix.
@@ -123,11 +131,14 @@ impl ObjectStore for Pinned {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::TryStreamExt;
     use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::store::Bucket;
 
     fn block<T>(future: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -146,7 +157,8 @@ mod tests {
             block(inner.put(&Path::from(path), "bytes".into())).expect("put");
         }
         let names = ["packets/day=2022-04-01/a", "packets2/x", "packets/y"];
-        let pinned = Pinned::new(Arc::new(inner), names.into_iter().map(|name| (name.to_owned(), 5)));
+        let bucket = Bucket::over(Arc::new(inner), Duration::ZERO).expect("threads");
+        let pinned = Pinned::new(Store::Bucket(bucket), names.into_iter().map(|name| (name.to_owned(), 5))).expect("a store");
         let listed = |prefix: Option<&str>| -> Vec<String> {
             let found = block(pinned.list(prefix.map(Path::from).as_ref()).try_collect::<Vec<_>>()).expect("list");
             found.into_iter().map(|meta| meta.location.to_string()).collect()

@@ -29,26 +29,40 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Of pieces and their files, with the files' paths: made of both, so that nothing else has the same.
+    /// Of pieces and their files (which `records` describes), with the files' paths: made of all of them and `salt`, so that
+    /// nothing else has the same.
     #[must_use]
-    pub fn new(pieces: &[Piece], files: &[TableFile]) -> (Batch, Vec<String>) {
-        let records: Vec<FileRecord> = files.iter().map(|file| FileRecord::new(file.rows, &file.bytes)).collect();
+    pub fn new(pieces: &[Piece], files: &[TableFile], records: &[FileRecord], salt: &str) -> (Batch, Vec<String>) {
         let mut hasher = twox_hash::XxHash3_128::new();
         for piece in pieces {
             hasher.write(piece.id.to_string().as_bytes());
             hasher.write(b"\n");
         }
-        for record in &records {
+        for record in records {
             hasher.write(record.digest.as_bytes());
         }
+        hasher.write(salt.as_bytes());
         let name = format!("{:032x}", hasher.finish_128());
         let paths: Vec<String> = files.iter().map(|file| file_path(file.table.name, file.day, &name)).collect();
         let batch = Batch {
             version: VERSION,
             pieces: pieces.to_vec(),
-            files: paths.iter().cloned().zip(records).collect(),
+            files: paths.iter().cloned().zip(records.iter().cloned()).collect(),
         };
         (batch, paths)
+    }
+
+    /// One that stores nothing: whoever prepared a record with its number finds that number taken, see [`crate::writer`].
+    pub(crate) fn fence() -> Batch {
+        Batch {
+            version: VERSION,
+            pieces: Vec::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn is_fence(&self) -> bool {
+        self.pieces.is_empty() && self.files.is_empty()
     }
 }
 
@@ -90,6 +104,17 @@ pub struct Change {
     pub removed: Vec<String>,
     /// The new files by relative path.
     pub files: BTreeMap<String, FileRecord>,
+}
+
+impl Change {
+    /// One that changes nothing, see [`Batch::fence`].
+    pub(crate) fn fence() -> Change {
+        Change {
+            version: VERSION,
+            removed: Vec::new(),
+            files: BTreeMap::new(),
+        }
+    }
 }
 
 /// Exchange of files that must happen as one: written before it begins, deleted when it is done.

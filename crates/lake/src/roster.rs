@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::writer::WRITE_LOCK;
 
 /// Where the lake keeps it.
 const ROSTER: &str = "_hirundo/roster.json";
@@ -82,23 +81,31 @@ impl Lake {
     /// # Errors
     /// When the record cannot be read or written, or would hold too many.
     pub fn merge_roster(&self, roster: Roster) -> Result<()> {
-        let _lock = self.store().lock(WRITE_LOCK, true)?;
-        let before = self.roster()?;
-        let mut all = before.clone();
-        all.merge(roster);
-        if all == before {
-            return Ok(());
-        }
         let path = self.store().path(ROSTER);
-        if all.sensors.len() > SENSORS_MAX {
-            let reason = format!("it would hold {} sensors, and at most {SENSORS_MAX} are kept", all.sensors.len());
-            return Err(Error::Damaged { path, reason });
-        }
-        let bytes = serde_json::to_vec_pretty(&all).map_err(|error| Error::Damaged {
-            path,
-            reason: error.to_string(),
-        })?;
-        self.store().put(ROSTER, &bytes)
+        self.update(ROSTER, &mut |bytes| {
+            let damaged = |reason: String| Error::Damaged {
+                path: path.clone(),
+                reason,
+            };
+            let before: Roster = match bytes {
+                Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?,
+                None => Roster::default(),
+            };
+            let mut all = before.clone();
+            all.merge(roster.clone());
+            if all == before {
+                return Ok(None);
+            }
+            if all.sensors.len() > SENSORS_MAX {
+                let count = all.sensors.len();
+                return Err(damaged(format!(
+                    "it would hold {count} sensors, and at most {SENSORS_MAX} are kept"
+                )));
+            }
+            serde_json::to_vec_pretty(&all)
+                .map(Some)
+                .map_err(|error| damaged(error.to_string()))
+        })
     }
 }
 

@@ -8,12 +8,11 @@ use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::datatypes::{TimestampMicrosecondType, UInt16Type, UInt64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::error::{Error, Result, io, parquet};
+use crate::error::{Error, Result, parquet};
 use crate::segment::{Seen, Segment};
 
 /// Adds a file's rows to `united`, numbering sensors in `segment`.
-pub(crate) fn unite(path: &Path, segment: &mut Segment, united: &mut BTreeMap<(i64, u16), Seen>) -> Result<()> {
-    let file = File::open(path).map_err(io("open", path))?;
+pub(crate) fn unite(path: &Path, file: File, segment: &mut Segment, united: &mut BTreeMap<(i64, u16), Seen>) -> Result<()> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(ParquetRecordBatchReaderBuilder::build)
         .map_err(parquet("read"))?;

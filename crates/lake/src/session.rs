@@ -122,7 +122,7 @@ impl Session {
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context);
         let files = snapshot.files.into_iter().map(|(path, record)| (path, record.bytes));
-        let pinned = Pinned::new(lake.store().objects()?, files);
+        let pinned = Pinned::new(lake.store().clone(), files)?;
         context.register_object_store(ListingTableUrl::parse(ROOT)?.object_store().as_ref(), Arc::new(pinned));
         for table in schema::TABLES {
             context.register_table(table.name, Arc::new(listing(table, &context)?))?;

@@ -1,5 +1,10 @@
 //! Who may write, and how a batch or a change becomes part of the lake.
 //!
+//! A commit only adds files and a record; a change only takes away files that were recorded when it was prepared. So any
+//! number of committers, one ingest and one maintenance may work at the same time.
+//!
+//! In a folder they take turns by locks:
+//!
 //! | lock | held | by |
 //! |---|---|---|
 //! | `write.lock` | for a commit, an exchange, or clearing up | one at a time, others wait |
@@ -7,9 +12,13 @@
 //! | `maintain.lock` | from begin to end | the one compaction or retention |
 //! | `read.lock` | shared while reading; alone for an exchange | readers, and who exchanges files |
 //!
-//! They are taken in the order of `ingest` or `maintain`, `read`, `write`. Committers, ingest and maintenance may
-//! run at the same time: a commit only adds files and a record, a change only takes away files that were recorded
-//! when it was prepared.
+//! They are taken in the order of `ingest` or `maintain`, `read`, `write`.
+//!
+//! In a bucket nobody can be kept from writing, and `ingest.lock` and `maintain.lock` are leases that may run out. There,
+//! numbers decide: records of batches, and those of changes, are numbered without gaps, and each is put only where none is.
+//! Who finds the number taken has not seen what others did meanwhile, and looks again. Files have names that are used once.
+//! Who wants to delete files without a record first takes a number with an empty record, a *fence*: whatever was prepared
+//! before it can then no longer be recorded, and what is put after it is younger than it.
 
 use std::collections::HashSet;
 
@@ -18,14 +27,16 @@ use crate::lake::{Lake, READ_LOCK, RETAINED};
 use crate::piece::{Known, Piece, PieceId};
 use crate::record::{self, BATCHES, Batch, CHANGES, Change, FileRecord, Journal, Retained};
 use crate::seal::TableFile;
-use crate::store::{Lock, PARTIAL};
+use crate::store::{self, Lock};
 
 pub(crate) const WRITE_LOCK: &str = "_hirundo/write.lock";
 const INGEST_LOCK: &str = "_hirundo/ingest.lock";
-const MAINTAIN_LOCK: &str = "_hirundo/maintain.lock";
-const JOURNAL: &str = "_hirundo/journal.json";
+pub(crate) const MAINTAIN_LOCK: &str = "_hirundo/maintain.lock";
+pub(crate) const JOURNAL: &str = "_hirundo/journal.json";
 /// Suffix of files that a change will put in place.
-const WAITING: &str = "waiting";
+pub(crate) const WAITING: &str = "waiting";
+/// Most times that a commit finds its number taken. Each time somebody else has stored something.
+const ATTEMPTS_MAX: u32 = 1000;
 
 /// What became of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +50,14 @@ pub enum Committed {
 /// Stores batches, beside any number of others that do.
 #[derive(Debug)]
 pub struct Committer {
-    lake: Lake,
-    known: Known,
+    pub(crate) lake: Lake,
+    pub(crate) known: Known,
     /// Number of the next record, unless others have written in the meantime.
-    next: u64,
+    pub(crate) next: u64,
+    /// In a bucket: what the names of its files have that no others have.
+    pub(crate) nonce: u64,
+    /// Times that it gave names to files.
+    pub(crate) names: u64,
 }
 
 /// The one ingest: a committer that may rely on no other reading captures.
@@ -55,8 +70,9 @@ pub struct Writer {
 /// The one that exchanges files and takes them away.
 #[derive(Debug)]
 pub struct Maintainer {
-    lake: Lake,
-    next: u64,
+    pub(crate) lake: Lake,
+    pub(crate) next: u64,
+    nonce: u64,
     _lock: Lock,
 }
 
@@ -88,96 +104,46 @@ impl Lake {
     pub fn maintainer(&self) -> Result<Maintainer> {
         let lock = self.alone(MAINTAIN_LOCK)?;
         self.clear_up(false)?;
-        // Nobody else prepares a change: what waits was left behind.
-        self.sweep_waiting()?;
         let changes = self.changes()?;
-        Ok(Maintainer {
+        let mut maintainer = Maintainer {
             lake: self.clone(),
             next: record::next_number(changes.iter().map(|(path, _)| path)),
+            nonce: store::nonce(),
             _lock: lock,
-        })
+        };
+        maintainer.clear_up_changes(&changes)?;
+        Ok(maintainer)
     }
 
     fn alone(&self, lock: &str) -> Result<Lock> {
-        self.store().lock(lock, false)?.ok_or_else(|| Error::Busy {
-            path: self.store().root().to_owned(),
-        })
+        self.store().alone(lock)?.ok_or_else(|| self.busy())
     }
 
-    /// Ends what a crash interrupted and deletes what it left; on the way what is stored is learnt. What waits for a
-    /// change is only looked after when `with_waiting`: the caller holds no `maintain.lock`.
-    fn clear_up(&self, with_waiting: bool) -> Result<Committer> {
-        let store = self.store();
-        self.end_exchange()?;
-        let _lock = store.lock(WRITE_LOCK, true)?;
-        let batches = self.batches()?;
-        let next = record::next_number(batches.iter().map(|(path, _)| path));
-        let mut known = Known::default();
-        for piece in batches.iter().flat_map(|(_, batch)| &batch.pieces) {
-            known.insert(&piece.id, piece.frames);
-        }
-        let files = self.snapshot_of(batches)?.files;
-        let mut partial = store.list("", PARTIAL)?;
-        partial.retain(|path| !is_waiting(path));
-        store.delete(partial.iter().map(String::as_str))?;
-        // Half of an exchange would look like files without a record; who interrupts it now leaves its journal.
-        if store.get(JOURNAL)?.is_none() {
-            let orphans = self.orphans_beside(&files)?;
-            store.delete(orphans.iter().map(String::as_str))?;
-        }
-        if with_waiting && !self.waiting()?.is_empty() {
-            // Of a maintainer at work, or of one that was killed.
-            if let Some(_maintain) = store.lock(MAINTAIN_LOCK, false)? {
-                self.sweep_waiting()?;
+    fn busy(&self) -> Error {
+        Error::Busy { path: self.store().root() }
+    }
+
+    /// Changes a file of the lake's own while others may do the same: `change` gets what is in it, and gives what should
+    /// be, or nothing to leave it as it is.
+    ///
+    /// # Errors
+    /// When the store refuses, or `change` does.
+    pub(crate) fn update(&self, path: &str, change: &mut dyn FnMut(Option<Vec<u8>>) -> Result<Option<Vec<u8>>>) -> Result<()> {
+        let _lock = self.store().turn(WRITE_LOCK)?;
+        for _ in 0..ATTEMPTS_MAX {
+            let (bytes, version) = self.store().get_version(path)?.unzip();
+            let Some(bytes) = change(bytes)? else { return Ok(()) };
+            if self.store().replace(path, version, &bytes)? {
+                return Ok(());
             }
         }
-        Ok(Committer {
-            lake: self.clone(),
-            known,
-            next,
-        })
+        Err(self.busy())
     }
 
-    /// Files that wait for a change, whole or half written.
-    fn waiting(&self) -> Result<Vec<String>> {
-        let mut paths = self.store().list("", WAITING)?;
-        paths.extend(self.store().list("", PARTIAL)?.into_iter().filter(|path| is_waiting(path)));
-        Ok(paths)
-    }
-
-    fn sweep_waiting(&self) -> Result<()> {
-        let waiting = self.waiting()?;
-        self.store().delete(waiting.iter().map(String::as_str))
-    }
-
-    /// Ends an exchange of files that a crash interrupted.
-    fn end_exchange(&self) -> Result<()> {
-        if self.store().get(JOURNAL)?.is_none() {
-            return Ok(());
-        }
-        let _read = self.store().lock(READ_LOCK, true)?;
-        let _write = self.store().lock(WRITE_LOCK, true)?;
-        // Whoever was at it may have ended it while we waited.
-        let Some(journal) = self.parsed::<Journal>(JOURNAL)? else {
-            return Ok(());
-        };
-        journal.check().map_err(|path| Error::Damaged {
-            path: self.store().path(JOURNAL),
-            reason: format!("it names {path:?}, which is no file of a lake"),
-        })?;
-        self.exchange(&journal)
-    }
-
-    /// Carries out what a journal says; under both locks.
-    fn exchange(&self, journal: &Journal) -> Result<()> {
+    /// Carries out what a journal says; under the locks for reading and for writing.
+    pub(crate) fn exchange(&self, journal: &Journal) -> Result<()> {
         for (waiting, place) in &journal.add {
-            let (from, to) = (self.store().path(waiting), self.store().path(place));
-            match std::fs::rename(&from, &to) {
-                Ok(()) => {}
-                // Renamed before the crash.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound && to.exists() => {}
-                Err(error) => return Err(crate::error::io("rename into place", to)(error)),
-            }
+            self.store().rename(waiting, place)?;
         }
         self.store().delete(journal.remove.iter().map(String::as_str))?;
         self.store().delete([JOURNAL])
@@ -200,7 +166,8 @@ impl Committer {
     /// Stores a batch: its files, then the record. When it says [`Committed::Stored`], it is durable.
     ///
     /// # Errors
-    /// When the disk refuses, or a piece is in it twice; then nothing of it counts as stored.
+    /// When the store refuses, or a piece is in it twice. Then nothing of it counts as stored; only if an object store's
+    /// answer was lost it may be, which the next attempt to store it tells.
     pub fn commit(&mut self, pieces: &[Piece], files: &[TableFile]) -> Result<Committed> {
         let mut ids = HashSet::new();
         if let Some(piece) = pieces.iter().find(|piece| !ids.insert(&piece.id)) {
@@ -208,51 +175,113 @@ impl Committer {
                 piece: piece.id.to_string(),
             });
         }
-        let (batch, paths) = Batch::new(pieces, files);
+        let records: Vec<FileRecord> = files.iter().map(|file| FileRecord::new(file.rows, &file.bytes)).collect();
         let store = self.lake.store().clone();
-        let _lock = store.lock(WRITE_LOCK, true)?;
-        self.refresh()?;
-        let known: Vec<PieceId> = pieces
-            .iter()
-            .map(|piece| &piece.id)
-            .filter(|id| self.known.contains(id))
-            .cloned()
-            .collect();
-        if !known.is_empty() {
-            return Ok(Committed::Known(known));
+        let _lock = store.turn(WRITE_LOCK)?;
+        let mut put: Option<(Batch, Vec<String>)> = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let fenced = self.refresh()?;
+            let known: Vec<PieceId> = pieces
+                .iter()
+                .map(|piece| &piece.id)
+                .filter(|id| self.known.contains(id))
+                .cloned()
+                .collect();
+            if !known.is_empty() {
+                if let Some((batch, paths)) = &put {
+                    self.forget(batch, paths, None);
+                }
+                return Ok(Committed::Known(known));
+            }
+            if let Some((batch, paths)) = put.take_if(|_| fenced) {
+                // Its files may be gone by now, and their names are used up.
+                self.forget(&batch, &paths, None);
+            }
+            let (batch, paths) = match put.take() {
+                Some(put) => put,
+                None => {
+                    let (batch, paths) = Batch::new(pieces, files, &records, &self.salt());
+                    let contents = files.iter().map(|file| file.bytes.as_slice());
+                    if let Err(error) = store.put_all(paths.iter().cloned().zip(contents)) {
+                        self.forget(&batch, &paths, None);
+                        return Err(error);
+                    }
+                    (batch, paths)
+                }
+            };
+            match self.record(&batch) {
+                Ok(true) => {
+                    self.add(&batch);
+                    return Ok(Committed::Stored);
+                }
+                Ok(false) => put = Some((batch, paths)),
+                Err(error) => {
+                    self.forget(&batch, &paths, Some(self.next));
+                    return Err(error);
+                }
+            }
         }
-        let record = record::numbered(BATCHES, self.next);
-        let contents = files.iter().map(|file| file.bytes.as_slice());
-        let stored = store
-            .put_all(paths.iter().cloned().zip(contents))
-            .and_then(|()| store.put(&record, &record::json(&batch)));
-        if let Err(error) = stored {
-            self.forget(&record, &paths);
-            return Err(error);
-        }
-        self.add(&batch);
-        Ok(Committed::Stored)
+        Err(self.lake.busy())
     }
 
-    /// Takes away what was written of a batch that could not be stored, as far as the disk lets us. Without its record
+    /// Puts the record of a batch under the next number; false when another is there.
+    fn record(&self, batch: &Batch) -> Result<bool> {
+        let path = record::numbered(BATCHES, self.next);
+        self.lake.store().create(&path, &record::json(batch))
+    }
+
+    /// What names of files are made of besides what is in them. In a folder nothing, so that the same captures make the
+    /// same lake; in a bucket, where another may just be deleting files of that name, something new every time.
+    fn salt(&mut self) -> String {
+        self.names += 1;
+        match self.lake.store().bucket() {
+            Some(_) => format!("{:016x}.{}", self.nonce, self.names),
+            None => String::new(),
+        }
+    }
+
+    /// Takes away what was written of a batch that could not be stored, as far as the store lets us. Without its record
     /// it does not count; with it, it counts whole, and whoever stores its pieces again is told that they are known.
-    fn forget(&self, record: &str, paths: &[String]) {
+    fn forget(&self, batch: &Batch, paths: &[String], record: Option<u64>) {
         let store = self.lake.store();
-        let gone = store.delete([record]).and_then(|()| store.delete(paths.iter().map(String::as_str)));
+        let record = record.map(|number| record::numbered(BATCHES, number));
+        if record.is_some() && store.bucket().is_some() {
+            // It may be there, and others may have gone on behind it.
+            return;
+        }
+        debug_assert!(batch.files.len() == paths.len(), "every file of a batch has a path of its own");
+        let gone = store
+            .delete(record.as_deref())
+            .and_then(|()| store.delete(paths.iter().map(String::as_str)));
         if let Err(error) = gone {
             tracing::warn!("files of a batch that could not be stored are left over until the lake is next opened for writing: {error}");
         }
     }
 
-    /// Reads the records that others have written since.
-    fn refresh(&mut self) -> Result<()> {
+    /// Reads the records that others have written since; whether a fence is among them.
+    pub(crate) fn refresh(&mut self) -> Result<bool> {
+        let mut fenced = false;
         loop {
             let path = record::numbered(BATCHES, self.next);
             let Some(batch) = self.lake.record(&path, |batch: &Batch| batch.version)? else {
-                return Ok(());
+                return Ok(fenced);
             };
+            fenced |= batch.is_fence();
             self.add(&batch);
         }
+    }
+
+    /// Takes the next number with a fence; the path of that record.
+    pub(crate) fn fence(&mut self) -> Result<String> {
+        for _ in 0..ATTEMPTS_MAX {
+            self.refresh()?;
+            let path = record::numbered(BATCHES, self.next);
+            if self.record(&Batch::fence())? {
+                self.next += 1;
+                return Ok(path);
+            }
+        }
+        Err(self.lake.busy())
     }
 
     fn add(&mut self, batch: &Batch) {
@@ -283,9 +312,7 @@ impl Writer {
     pub fn commit(&mut self, pieces: &[Piece], files: &[TableFile]) -> Result<()> {
         match self.committer.commit(pieces, files)? {
             Committed::Stored => Ok(()),
-            Committed::Known(_) => Err(Error::Busy {
-                path: self.lake().store().root().to_owned(),
-            }),
+            Committed::Known(_) => Err(self.lake().busy()),
         }
     }
 }
@@ -300,24 +327,40 @@ impl Maintainer {
     /// Puts a new file where it waits for [`Maintainer::change`]; it is durable, and no reader sees it.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the store refuses.
     pub fn wait(&mut self, change: &mut Change, path: String, rows: u64, bytes: &[u8]) -> Result<()> {
-        self.lake.store().put(&waiting(&path), bytes)?;
+        match self.lake.store().bucket() {
+            // No record names it yet.
+            Some(_) => self.lake.store().put(&path, bytes)?,
+            None => self.lake.store().put(&waiting(&path), bytes)?,
+        }
         change.files.insert(path, FileRecord::new(rows, bytes));
         Ok(())
     }
 
-    /// Makes a change as one step that a crash cannot halve: the waiting files come, the removed ones go. Waits for
-    /// readers to end; batches are stored in the meantime.
+    /// What names of files are made of besides what is in them, see [`Committer`].
+    pub(crate) fn salt(&self) -> String {
+        match self.lake.store().bucket() {
+            Some(_) => format!("{:016x}", self.nonce),
+            None => String::new(),
+        }
+    }
+
+    /// Makes a change as one step that a crash cannot halve: the waiting files come, the removed ones go. In a folder it
+    /// waits for readers to end; batches are stored in the meantime. In a bucket, the removed ones stay for a while.
     ///
     /// # Errors
-    /// When the disk refuses; who next opens the lake for writing then ends what was begun.
+    /// When the store refuses; who next opens the lake for writing then ends what was begun. [`Error::Busy`] when another
+    /// made a change since this began.
     pub fn change(&mut self, mut change: Change) -> Result<()> {
         let store = self.lake.store();
         change.removed.retain(|path| !change.files.contains_key(path));
         let record = record::numbered(CHANGES, self.next);
-        let _read = store.lock(READ_LOCK, true)?;
-        let _write = store.lock(WRITE_LOCK, true)?;
+        if store.bucket().is_some() {
+            return self.record_change(&record, &change);
+        }
+        let _read = store.turn(READ_LOCK)?;
+        let _write = store.turn(WRITE_LOCK)?;
         store.put(&waiting(&record), &record::json(&change))?;
         let places = change.files.into_keys().chain([record]);
         let journal = Journal {
@@ -326,6 +369,15 @@ impl Maintainer {
         };
         store.put(JOURNAL, &record::json(&journal))?;
         self.lake.exchange(&journal)?;
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Puts the record of a change where none is.
+    pub(crate) fn record_change(&mut self, path: &str, change: &Change) -> Result<()> {
+        if !self.lake.store().create(path, &record::json(change))? {
+            return Err(self.lake.busy());
+        }
         self.next += 1;
         Ok(())
     }
@@ -341,11 +393,4 @@ impl Maintainer {
 
 fn waiting(place: &str) -> String {
     format!("{place}.{WAITING}")
-}
-
-/// Whether a file waits for a change, or is one being written that will.
-fn is_waiting(path: &str) -> bool {
-    path.strip_suffix(PARTIAL)
-        .map_or(path, |path| path.trim_end_matches('.'))
-        .ends_with(&format!(".{WAITING}"))
 }

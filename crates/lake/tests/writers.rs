@@ -4,18 +4,25 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+use futures::StreamExt;
 use hirundo_lake::names::{NoAtlas, World};
 use hirundo_lake::seal::{Sealer, TableFile};
 use hirundo_lake::segment::{DAY_US, Health, Segment};
+use hirundo_lake::store::{Bucket, Store};
 use hirundo_lake::{Committed, Committer, Error, Lake, Piece, PieceId, Session, compact, retain, verify};
 use hirundo_packet::decode::Decoded;
 use hirundo_packet::mark::MarkTable;
 use hirundo_packet::{Packet, Present};
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+mod failing;
 
 /// Packets of a piece.
 const PACKETS: u64 = 20;
@@ -113,11 +120,45 @@ fn store(committer: &mut Committer, mut numbers: Vec<u64>) -> usize {
     }
 }
 
-fn place() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("lake");
-    Lake::open_or_create(&path).unwrap();
-    (folder, path)
+/// Where a lake of a test is.
+enum Place {
+    Folder(tempfile::TempDir),
+    Bucket(Arc<dyn ObjectStore>),
+}
+
+impl Place {
+    fn folder() -> Place {
+        Place::Folder(tempfile::tempdir().unwrap()).with_lake()
+    }
+
+    fn bucket() -> Place {
+        Place::Bucket(Arc::new(InMemory::new())).with_lake()
+    }
+
+    fn with_lake(self) -> Place {
+        Lake::create_in(self.store()).unwrap();
+        self
+    }
+
+    /// As another process would open it.
+    fn store(&self) -> Store {
+        match self {
+            Place::Folder(_) => Store::open(&self.path().as_path().into()).unwrap(),
+            // Long enough for a reader of the tests.
+            Place::Bucket(objects) => Store::Bucket(Bucket::over(Arc::clone(objects), Duration::from_secs(2)).unwrap()),
+        }
+    }
+
+    fn lake(&self) -> Lake {
+        Lake::of(self.store()).unwrap()
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Place::Folder(folder) => folder.path().join("lake"),
+            Place::Bucket(_) => panic!("a bucket has no path"),
+        }
+    }
 }
 
 /// The one row of whole numbers that a query gives.
@@ -139,26 +180,33 @@ const SUMS: &str = "SELECT (SELECT count(*) FROM packets), coalesce((SELECT sum(
 
 /// All tables have each of so many pieces once, and everything agrees.
 #[track_caller]
-fn check(path: &Path, pieces: u64) {
-    let lake = Lake::open(path).unwrap();
+fn check(lake: &Lake, pieces: u64) {
     let packets = i64::try_from(pieces * PACKETS).unwrap();
-    assert_eq!(numbers(&lake, SUMS), [packets; 6]);
-    let verified = verify::verify(&lake, &mut |_| {}).unwrap();
+    assert_eq!(numbers(lake, SUMS), [packets; 6]);
+    let verified = verify::verify(lake, &mut |_| {}).unwrap();
     assert!(verified.is_sound(), "{:?} {:?}", verified.findings, verified.orphans);
     assert_eq!(verified.packets, pieces * PACKETS);
 }
 
 #[test]
 fn what_is_stored_is_told_and_not_stored_again() {
-    let (_folder, path) = place();
-    let lake = Lake::open(&path).unwrap();
+    what_is_stored_is_told_and_not_stored_again_in(&Place::folder());
+}
+
+#[test]
+fn what_is_stored_is_told_and_not_stored_again_in_a_bucket() {
+    what_is_stored_is_told_and_not_stored_again_in(&Place::bucket());
+}
+
+fn what_is_stored_is_told_and_not_stored_again_in(place: &Place) {
+    let lake = place.lake();
     let (mut one, mut other) = (lake.committer().unwrap(), lake.committer().unwrap());
     let (pieces, files) = sealed(&[1, 2]);
     assert_eq!(one.commit(&pieces, &files).unwrap(), Committed::Stored);
     let (more, more_files) = sealed(&[2, 3, 1]);
     let known = Committed::Known(vec![more[0].id.clone(), more[2].id.clone()]);
     assert_eq!(other.commit(&more, &more_files).unwrap(), known);
-    check(&path, 2);
+    check(&lake, 2);
     let (rest, rest_files) = sealed(&[3]);
     assert_eq!(other.commit(&rest, &rest_files).unwrap(), Committed::Stored);
     assert_eq!(
@@ -169,13 +217,21 @@ fn what_is_stored_is_told_and_not_stored_again() {
         one.commit(&[more[0].clone(), more[0].clone()], &[]),
         Err(Error::Twice { .. })
     ));
-    check(&path, 3);
+    check(&lake, 3);
 }
 
 #[test]
 fn ingest_and_maintenance_are_alone_of_their_kind() {
-    let (_folder, path) = place();
-    let lake = Lake::open(&path).unwrap();
+    ingest_and_maintenance_are_alone_of_their_kind_in(&Place::folder());
+}
+
+#[test]
+fn ingest_and_maintenance_are_alone_of_their_kind_in_a_bucket() {
+    ingest_and_maintenance_are_alone_of_their_kind_in(&Place::bucket());
+}
+
+fn ingest_and_maintenance_are_alone_of_their_kind_in(place: &Place) {
+    let lake = place.lake();
     let ingest = lake.writer().unwrap();
     assert!(matches!(lake.writer(), Err(Error::Busy { .. })));
     let maintainer = lake.maintainer().unwrap();
@@ -184,22 +240,29 @@ fn ingest_and_maintenance_are_alone_of_their_kind() {
     drop((ingest, maintainer));
     lake.writer().unwrap();
     lake.maintainer().unwrap();
-    check(&path, 1);
+    check(&lake, 1);
 }
 
 /// The second to finish finds the pieces of the first; nothing is stored twice and nothing is lost.
 #[test]
 fn threads_store_each_piece_once_beside_compaction_and_readers() {
+    threads_in(&Place::folder());
+}
+
+#[test]
+fn threads_store_each_piece_once_beside_compaction_and_readers_in_a_bucket() {
+    threads_in(&Place::bucket());
+}
+
+fn threads_in(place: &Place) {
     const PIECES: u64 = 120;
     const THREADS: u64 = 4;
-    let (_folder, path) = place();
     let done = AtomicBool::new(false);
     let (stored, compactions) = std::thread::scope(|scope| {
         let committing: Vec<_> = (0..THREADS)
             .map(|thread| {
-                let path = &path;
                 scope.spawn(move || {
-                    let mut committer = Lake::open(path).unwrap().committer().unwrap();
+                    let mut committer = place.lake().committer().unwrap();
                     let mut dice = Dice(thread);
                     // Every thread has every piece, in an order of its own.
                     let mut left: Vec<u64> = (0..PIECES).collect();
@@ -222,7 +285,7 @@ fn threads_store_each_piece_once_beside_compaction_and_readers() {
         let maintaining = scope.spawn(|| {
             let mut compactions = 0;
             while !done.load(Ordering::Relaxed) {
-                let mut maintainer = Lake::open(&path).unwrap().maintainer().unwrap();
+                let mut maintainer = place.lake().maintainer().unwrap();
                 for day in compact::days(&maintainer, i64::MIN, i64::MAX, false).unwrap() {
                     compact::day(&mut maintainer, &MarkTable::built_in(), day).unwrap();
                     compactions += 1;
@@ -232,7 +295,7 @@ fn threads_store_each_piece_once_beside_compaction_and_readers() {
         });
         let reading = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                let lake = Lake::open(&path).unwrap();
+                let lake = place.lake();
                 let sums = numbers(&lake, SUMS);
                 assert_eq!(sums, vec![sums[0]; 6], "a reader saw part of a batch or half a change");
                 std::thread::sleep(Duration::from_millis(20));
@@ -245,25 +308,33 @@ fn threads_store_each_piece_once_beside_compaction_and_readers() {
     });
     assert_eq!(stored as u64, PIECES);
     assert!(compactions > 0, "nothing was compacted meanwhile");
-    check(&path, PIECES);
+    check(&place.lake(), PIECES);
     // United: what every piece said, whichever files it went through.
-    let mut maintainer = Lake::open(&path).unwrap().maintainer().unwrap();
+    let mut maintainer = place.lake().maintainer().unwrap();
     for day in compact::days(&maintainer, i64::MIN, i64::MAX, true).unwrap() {
         compact::day(&mut maintainer, &MarkTable::built_in(), day).unwrap();
     }
     drop(maintainer);
-    check(&path, PIECES);
+    check(&place.lake(), PIECES);
     let sql = "SELECT count(*), sum(seen), sum(unreadable), sum(dropped_kernel), sum(dropped_spool), max(clock_skew_us), sum(missed), bit_or(up_slots) FROM sensors";
     let pieces = i64::try_from(PIECES).unwrap();
     let expected = [3, pieces * 21, pieces, 2 * pieces, 0, pieces - 1, 3 * pieces, 1];
-    assert_eq!(numbers(&Lake::open(&path).unwrap(), sql), expected);
+    assert_eq!(numbers(&place.lake(), sql), expected);
 }
 
 /// A batch that comes after its day was compacted, and while a compaction of it is being prepared.
 #[test]
 fn a_late_batch_of_a_compacted_day_counts() {
-    let (_folder, path) = place();
-    let lake = Lake::open(&path).unwrap();
+    a_late_batch_of_a_compacted_day_counts_in(&Place::folder());
+}
+
+#[test]
+fn a_late_batch_of_a_compacted_day_counts_in_a_bucket() {
+    a_late_batch_of_a_compacted_day_counts_in(&Place::bucket());
+}
+
+fn a_late_batch_of_a_compacted_day_counts_in(place: &Place) {
+    let lake = place.lake();
     let mut committer = lake.committer().unwrap();
     let compact = || {
         let mut maintainer = lake.maintainer().unwrap();
@@ -276,9 +347,9 @@ fn a_late_batch_of_a_compacted_day_counts() {
     store(&mut committer, vec![0, 3]);
     assert_eq!(compact(), 1);
     store(&mut committer, vec![6]);
-    check(&path, 3);
+    check(&lake, 3);
     assert_eq!((compact(), compact()), (1, 0));
-    check(&path, 3);
+    check(&lake, 3);
     assert_eq!(store(&mut committer, vec![0, 3, 6]), 0);
     let mut maintainer = lake.maintainer().unwrap();
     retain::delete(&mut maintainer, "packets", FIRST_DAY + 1).unwrap();
@@ -292,8 +363,16 @@ fn a_late_batch_of_a_compacted_day_counts() {
 
 #[test]
 fn sensors_that_hide_have_no_sequence_numbers_even_when_compacted() {
-    let (_folder, path) = place();
-    let lake = Lake::open(&path).unwrap();
+    sensors_that_hide_have_no_sequence_numbers_even_when_compacted_in(&Place::folder());
+}
+
+#[test]
+fn sensors_that_hide_have_no_sequence_numbers_even_when_compacted_in_a_bucket() {
+    sensors_that_hide_have_no_sequence_numbers_even_when_compacted_in(&Place::bucket());
+}
+
+fn sensors_that_hide_have_no_sequence_numbers_even_when_compacted_in(place: &Place) {
+    let lake = place.lake();
     let marks = MarkTable::built_in();
     let mut segment = Segment::default();
     segment.begin_piece();
@@ -366,7 +445,8 @@ fn spawn(path: &Path, seed: u64) -> Child {
 
 #[test]
 fn killed_processes_lose_and_double_nothing() {
-    let (_folder, path) = place();
+    let place = Place::folder();
+    let path = place.path();
     let mut dice = Dice(20_261_126);
     let (mut children, mut killed) = (Vec::new(), 0);
     for seed in 0..12 {
@@ -378,7 +458,7 @@ fn killed_processes_lose_and_double_nothing() {
         child.kill().unwrap();
         killed += u32::from(!child.wait().unwrap().success());
         // What is there after a kill can be asked, whole batches only.
-        let sums = numbers(&Lake::open(&path).unwrap(), SUMS);
+        let sums = numbers(&place.lake(), SUMS);
         assert_eq!(sums, vec![sums[0]; 6]);
     }
     for mut child in children {
@@ -387,6 +467,70 @@ fn killed_processes_lose_and_double_nothing() {
     assert!(spawn(&path, 99).wait().unwrap().success());
     assert!(killed >= 6, "{killed} children were killed before they ended");
     // Whoever opens the lake takes away what the killed ones left.
-    Lake::open(&path).unwrap().committer().unwrap();
-    check(&path, CHILD_PIECES);
+    place.lake().committer().unwrap();
+    check(&place.lake(), CHILD_PIECES);
+}
+
+/// A process that dies after any number of requests to the object store, before or after the last one took effect.
+#[test]
+fn a_bucket_survives_a_death_at_every_request() {
+    let over = |objects: &Arc<dyn ObjectStore>| Store::Bucket(Bucket::over(Arc::clone(objects), Duration::ZERO).unwrap());
+    let compact = |lake: &Lake| -> Result<(), Error> {
+        let mut maintainer = lake.maintainer()?;
+        for day in compact::days(&maintainer, i64::MIN, i64::MAX, false)? {
+            compact::day(&mut maintainer, &MarkTable::built_in(), day)?;
+        }
+        Ok(())
+    };
+    let shared: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let lake = Lake::create_in(over(&shared)).unwrap();
+    store(&mut lake.committer().unwrap(), vec![0]);
+    compact(&lake).unwrap();
+    store(&mut lake.committer().unwrap(), vec![3, 6]);
+    let (mut deaths, mut halves) = (0, 0);
+    for death in 0..400 {
+        let memory: Arc<dyn ObjectStore> = Arc::new(copy(&shared));
+        let failing = Arc::new(failing::Failing::new(Arc::clone(&memory), death / 2, death % 2 == 1));
+        let objects: Arc<dyn ObjectStore> = Arc::clone(&failing) as Arc<dyn ObjectStore>;
+        let dying = || -> Result<(), Error> {
+            let lake = Lake::of(over(&objects))?;
+            let (piece, files) = sealed(&[9]);
+            lake.committer()?.commit(&piece, &files)?;
+            compact(&lake)
+        };
+        let ended = dying();
+        if !failing.died() {
+            ended.unwrap();
+            break;
+        }
+        deaths += 1;
+        // The lease of the dead runs out in time; here it is taken away.
+        wait(memory.delete(&"_hirundo/maintain.lock".into())).ok();
+        let lake = Lake::of(over(&memory)).unwrap();
+        let sums = numbers(&lake, SUMS);
+        assert_eq!(sums, vec![sums[0]; 6], "after a death at request {death}");
+        halves += u32::from(!verify::verify(&lake, &mut |_| {}).unwrap().is_sound());
+        store(&mut lake.committer().unwrap(), vec![9]);
+        compact(&lake).unwrap();
+        drop((lake.committer().unwrap(), lake.maintainer().unwrap()));
+        check(&lake, 4);
+    }
+    assert!(deaths > 40 && halves > 10, "{deaths} deaths, of which {halves} left something");
+}
+
+fn wait<T>(request: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(request)
+}
+
+/// The same objects in another store.
+fn copy(objects: &Arc<dyn ObjectStore>) -> InMemory {
+    let copy = InMemory::new();
+    wait(async {
+        for listed in objects.list(None).collect::<Vec<_>>().await {
+            let location = listed.unwrap().location;
+            let bytes = objects.get(&location).await.unwrap().bytes().await.unwrap();
+            copy.put(&location, bytes.into()).await.unwrap();
+        }
+    });
+    copy
 }

@@ -153,6 +153,10 @@ pub struct Collect {
     /// Memory for batches that come in and wait, MiB
     #[arg(long, default_value_t = 256, value_name = "MIB", value_parser = clap::value_parser!(u32).range(80..=65_536))]
     pub memory: u32,
+    /// Take packets of any time, for sensors that replay old captures; without it, what is ahead of the clock or
+    /// older than 35 days is held in quarantine
+    #[arg(long)]
+    pub any_time: bool,
     /// Further marks of tools, for sensors that hide nothing: a rule file (see `hirundo docs marks`)
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,

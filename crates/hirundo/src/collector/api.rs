@@ -52,14 +52,19 @@ async fn nothing() -> Refused {
         .hint("sensor and centre may be of different versions: compare hirundo-sensor --version and hirundo --version")
 }
 
-/// Whether both sides speak the same version; a sender that says none is believed.
+/// Whether both sides speak the same version; a sender that says none is believed. The status lets a sensor keep the batch
+/// until the older side is updated.
 pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refused> {
     match headers.get(VERSION_HEADER) {
         None => Ok(()),
         Some(value) if value.to_str().ok().and_then(|text| text.parse().ok()) == Some(wire::VERSION) => Ok(()),
         Some(value) => {
             let found: String = value.to_str().unwrap_or("?").chars().take(10).collect();
-            Err(other_version(&found))
+            let refused = other_version(&found).again(600);
+            Err(Refused {
+                status: StatusCode::UPGRADE_REQUIRED,
+                ..refused
+            })
         }
     }
 }

@@ -17,6 +17,7 @@ use super::limits::{Allowance, Budget, Enough, InFlight, Meters};
 use super::metrics::Counters;
 use super::peer::{Identity, Peer};
 use super::refusal::Refused;
+use super::shipment::Times;
 use crate::store::Store;
 use crate::store::certificates::Admission;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub answer_max: Duration,
     /// How patient reading a body is.
     pub patience: Patience,
+    /// Which times packets may have.
+    pub times: Times,
     /// Who may connect how often.
     pub doors: Doors,
 }
@@ -51,8 +54,12 @@ pub struct Settings {
 pub struct Doors {
     /// Connections in all.
     pub connections_max: usize,
-    /// … of one address: several sensors may be behind one.
+    /// … of one address (or IPv6 /64): several sensors may be behind one.
     pub of_address_max: usize,
+    /// … of one address that have not shaken hands yet.
+    pub shaking_max: usize,
+    /// … of one address without a certificate.
+    pub strangers_of_address_max: usize,
     /// … of one sensor.
     pub of_sensor_max: usize,
     /// … without a certificate.
@@ -72,7 +79,9 @@ impl Default for Doors {
         Doors {
             connections_max: 2_048,
             of_address_max: 128,
-            of_sensor_max: 4,
+            shaking_max: 32,
+            strangers_of_address_max: 16,
+            of_sensor_max: 8,
             strangers_max: 64,
             handshake_max: Duration::from_secs(10),
             stranger_max: Duration::from_secs(30),
@@ -93,6 +102,7 @@ impl Settings {
             memory_bytes: 256 << 20,
             answer_max: Duration::from_secs(120),
             patience: Patience::default(),
+            times: Times::Present,
             doors: Doors::default(),
         }
     }

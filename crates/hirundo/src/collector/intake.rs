@@ -114,7 +114,8 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
     // The semaphore is never closed.
     let permit = centre.decoding.acquire().await.ok();
     let (bytes, skew_us, to_check) = (shipment.bytes.clone(), shipment.skew_us, name.clone());
-    let work = tokio::task::spawn_blocking(move || shipment::check(&bytes, &to_check, skew_us, super::now_us()));
+    let times = centre.settings.times;
+    let work = tokio::task::spawn_blocking(move || shipment::check(&bytes, &to_check, skew_us, super::now_us(), times));
     let checked = work.await.unwrap_or(Err(Fault::Unreadable(BatchError::Wrong { what: "content" })));
     drop(permit);
     let fault = match checked {
@@ -129,6 +130,11 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
             shipment.packets = packets;
             held(centre, &shipment, &words).await.map(Checked::Held)
         }
+        // Nothing is wrong with it: the sensor keeps it until the older side is updated.
+        Fault::Unreadable(error @ BatchError::OtherVersion { .. }) => Err(Refused {
+            status: StatusCode::UPGRADE_REQUIRED,
+            ..unreadable(&error).again(600)
+        }),
         Fault::Unreadable(error) => {
             let refused = unreadable(&error);
             Err(aside(centre, &shipment, refused, &format!("{error}")).await)

@@ -50,8 +50,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_secs(1);
 /// How often the collector's own certificate is looked at, and old notes are forgotten.
 const UPKEEP: Duration = Duration::from_secs(600);
-/// Handshakes at a time: each costs a signature.
-const HANDSHAKES_MAX: usize = 64;
 
 /// A collector that runs.
 pub struct Collector {
@@ -93,7 +91,8 @@ impl Collector {
             router: api::router(Arc::clone(&centre)),
             all: Arc::new(Semaphore::new(centre.settings.doors.connections_max)),
             strangers: Arc::new(Semaphore::new(centre.settings.doors.strangers_max)),
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            shaking: Arc::new(Places::new(centre.settings.doors.shaking_max)),
+            strangers_of_address: Arc::new(Places::new(centre.settings.doors.strangers_of_address_max)),
             of_address: Arc::new(Places::new(centre.settings.doors.of_address_max)),
             of_sensor: Arc::new(Places::new(centre.settings.doors.of_sensor_max)),
             centre: Arc::clone(&centre),
@@ -150,7 +149,8 @@ struct Door {
     router: Router,
     all: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
-    handshakes: Arc<Semaphore>,
+    shaking: Arc<Places<IpAddr>>,
+    strangers_of_address: Arc<Places<IpAddr>>,
     of_address: Arc<Places<IpAddr>>,
     of_sensor: Arc<Places<String>>,
     centre: Arc<Centre>,
@@ -173,7 +173,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
                     counters.turned_away("connections");
                     continue;
                 };
-                let Some(place) = door.of_address.take(address.ip().to_canonical()) else {
+                let Some(place) = door.of_address.take(neighbourhood(address.ip())) else {
                     counters.turned_away("address");
                     continue;
                 };
@@ -195,15 +195,27 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
     while connections.join_next().await.is_some() {}
 }
 
+/// Whom an address is counted with: itself, or the /64 of an IPv6 address, which one host has all of.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}
+
 /// One connection from its handshake to its end.
 async fn serve(door: &Door, stream: TcpStream, address: IpAddr) {
     let doors = door.centre.settings.doors;
     let counters = &door.centre.counters;
-    let shaken = tokio::time::timeout(doors.handshake_max, async {
-        let _permit = door.handshakes.acquire().await;
-        door.acceptor.accept(stream).await
-    });
-    let stream = match shaken.await {
+    // Who only begins to shake hands takes the room of his own neighbours, not of everybody.
+    let Some(shaking) = door.shaking.take(neighbourhood(address)) else {
+        return counters.turned_away("handshakes");
+    };
+    // Answers are small and waited for. Where it cannot be set they are merely later.
+    drop(stream.set_nodelay(true));
+    let shaken = tokio::time::timeout(doors.handshake_max, door.acceptor.accept(stream)).await;
+    drop(shaking);
+    let stream = match shaken {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             tracing::debug!("a handshake failed: {error}");
@@ -222,7 +234,10 @@ async fn serve(door: &Door, stream: TcpStream, address: IpAddr) {
             speak(door, stream, &peer, doors).await;
         }
         None => {
-            let Ok(_place) = door.strangers.try_acquire() else {
+            let Some(_place) = door.strangers_of_address.take(neighbourhood(address)) else {
+                return counters.turned_away("strangers");
+            };
+            let Ok(_permit) = door.strangers.try_acquire() else {
                 return counters.turned_away("strangers");
             };
             // A stranger has time to enrol, and no more.

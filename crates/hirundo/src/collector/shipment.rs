@@ -10,6 +10,9 @@ pub const SKEW_TRUSTED_US: i64 = 3_600 * 1_000_000;
 /// Packets may be this old, microseconds: what a spool may hold after a month without a link, and a little more.
 pub const PAST_US: i64 = 35 * 86_400 * 1_000_000;
 
+/// Most days that the packets of a batch may span, microseconds: each makes a file in every table.
+const SPAN_US_MAX: i64 = 400 * 86_400 * 1_000_000;
+
 /// Name of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name {
@@ -36,6 +39,15 @@ pub struct Shipment {
     pub skew_us: Option<i64>,
 }
 
+/// Which times packets may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// Those of sensors that listen: not ahead of our clock, and no older than a spool keeps them.
+    Present,
+    /// Any: sensors replay old captures.
+    Any,
+}
+
 /// What is wrong with a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -53,7 +65,7 @@ pub enum Fault {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check(bytes: &[u8], name: &Name, skew_us: Option<i64>, now_us: i64) -> Result<u64, Fault> {
+pub fn check(bytes: &[u8], name: &Name, skew_us: Option<i64>, now_us: i64, allowed: Times) -> Result<u64, Fault> {
     let batch = Batch::decode(bytes).map_err(Fault::Unreadable)?;
     let header = &batch.header;
     if header.sensor != name.sensor {
@@ -63,11 +75,21 @@ pub fn check(bytes: &[u8], name: &Name, skew_us: Option<i64>, now_us: i64) -> Re
         return Err(Fault::OtherBatch);
     }
     let packets = batch.len() as u64;
+    let times = times(&batch);
+    let (first_us, last_us) = times.iter().fold((i64::MAX, i64::MIN), |(first_us, last_us), (_, time_us)| {
+        (first_us.min(*time_us), last_us.max(*time_us))
+    });
+    if last_us.saturating_sub(first_us) > SPAN_US_MAX {
+        return Err(Fault::Time(packets, format!("it spans {}", ago(last_us.saturating_sub(first_us)))));
+    }
+    if allowed == Times::Any {
+        return Ok(packets);
+    }
     // A slow clock is no excuse for packets of the future.
     let trusted_us = skew_us.unwrap_or(0).clamp(0, SKEW_TRUSTED_US);
     let latest_us = now_us.saturating_add(trusted_us).saturating_add(FUTURE_US);
     let earliest_us = now_us.saturating_sub(PAST_US);
-    for (what, time_us) in times(&batch) {
+    for (what, time_us) in times {
         let words = if time_us > latest_us {
             format!("{what} is {} ahead of the centre's clock", ago(time_us.saturating_sub(now_us)))
         } else if time_us < earliest_us {

@@ -1,6 +1,7 @@
 //! `hirundo centre`: makes a centre, and shows what it is.
 
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,9 +52,13 @@ async fn init(global: &Global, folder: &Path, name: &str, addresses: &[String]) 
             folder.display()
         );
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("could not make the folder {}", folder.display()))?;
+    // What is in quarantine shows which addresses are watched: nobody else needs to look in.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("could not make the folder {}", folder.display()))?;
     let authority = Authority::create(folder, name, now_secs())?;
-    // Its folder and file come last: a centre that was not made to its end is none.
     let store = Store::create(folder).await?;
     store.found(name, &addresses, now_secs()).await?;
     store.note(None, "made", &format!("centre {name} made"), now_secs()).await?;

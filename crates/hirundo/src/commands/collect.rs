@@ -15,6 +15,7 @@ use crate::collector::authority::Authority;
 use crate::collector::centre::{Centre, Settings};
 use crate::collector::gather::{Landing, Opener};
 use crate::collector::server::Collector;
+use crate::collector::shipment::Times;
 use crate::ingest::land::{Ground, Land};
 use crate::store::Store;
 
@@ -25,6 +26,7 @@ pub fn run(global: &Global, options: &Collect) -> Result<Done> {
         metrics: options.metrics.0,
         commit_every: options.commit_every,
         memory_bytes: usize::try_from(options.memory).unwrap_or(usize::MAX) << 20,
+        times: if options.any_time { Times::Any } else { Times::Present },
         ..Settings::new(options.listen)
     };
     block_on(global, async {

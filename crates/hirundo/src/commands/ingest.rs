@@ -9,7 +9,7 @@ use hirundo_lake::names::World;
 use hirundo_packet::mark::MarkTable;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Done, lake_path, threads};
+use super::{Done, location, threads};
 use crate::cli::{self, Geo, Global};
 use crate::ingest::reader::{Outcome, Watch};
 use crate::ingest::{self, Input, Report, Settings, roster};
@@ -21,7 +21,7 @@ use crate::view::Format;
 pub fn run(global: &Global, options: &cli::Ingest) -> Result<Done> {
     let marks = marks(options.rules.as_deref())?;
     let inputs = ingest::inputs::find(&options.paths, options.sensor.as_deref())?;
-    let lake = Lake::open_or_create(&lake_path(global)?)?;
+    let lake = Lake::open_or_create(&location(global)?)?;
     let mut writer = lake.writer()?;
     for roster in roster::find(&options.paths, options.sensors.as_deref())? {
         lake.merge_roster(roster)?;

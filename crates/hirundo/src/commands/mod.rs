@@ -15,10 +15,8 @@ pub mod simulate;
 pub mod top;
 pub mod trend;
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result, bail};
-use hirundo_lake::{Lake, Session};
+use hirundo_lake::{Lake, Location, Session};
 
 use crate::cli::{Cli, Command, Global, Only};
 use crate::period::{Day, Period};
@@ -54,19 +52,12 @@ pub fn run(cli: Cli) -> Result<Done> {
 }
 
 /// Where the lake is.
-fn lake_path(global: &Global) -> Result<PathBuf> {
-    match global.lake.split_once("://") {
-        None => Ok(PathBuf::from(&global.lake)),
-        Some(("file", path)) => Ok(PathBuf::from(path)),
-        Some((scheme, _)) => bail!(
-            "could not open the lake {}: {scheme}:// is not supported; hint: give a folder or a file:// URL",
-            global.lake
-        ),
-    }
+fn location(global: &Global) -> Result<Location> {
+    Ok(Location::parse(&global.lake)?)
 }
 
 fn open_lake(global: &Global) -> Result<Lake> {
-    Ok(Lake::open(&lake_path(global)?)?)
+    Ok(Lake::open(&location(global)?)?)
 }
 
 fn session(global: &Global, memory_bytes: usize) -> Result<Session> {

@@ -90,20 +90,34 @@ async fn add(global: &Global, store: &Store, sensor: &Sensor, wanted: &[String],
         bail!("{wrong:?} is no address; hint: 192.0.2.1, 192.0.2.0/28 or 192.0.2.1-192.0.2.9");
     }
     let wanted = addresses(wanted)?;
+    if store.sensor(&sensor.name).await?.is_none() {
+        enter(global, sensor, watches)?;
+    }
     store.add_sensor(sensor).await?;
-    // The lake's own record, so that reports know group and region.
+    store.note(Some(&sensor.name), "added", "added", now_secs()).await?;
+    give_token(global, store, &sensor.name, &wanted).await
+}
+
+/// Enters it in the lake's own record, so that reports know group and region.
+fn enter(global: &Global, sensor: &Sensor, watches: &[String]) -> Result<()> {
     let lake = Lake::open_or_create(&lake_path(global)?)?;
+    // Addresses that captures of it came with stay, unless others are named.
+    let before = lake.roster()?.sensor(&sensor.name).map(|known| known.addresses.clone());
+    let addresses = if watches.is_empty() {
+        before.unwrap_or_default()
+    } else {
+        watches.to_vec()
+    };
     lake.merge_roster(Roster {
         sensors: vec![hirundo_lake::roster::Sensor {
             name: sensor.name.clone(),
             group: sensor.group.clone(),
             region: sensor.region.clone(),
-            addresses: watches.to_vec(),
+            addresses,
         }],
         ..Roster::default()
     })?;
-    store.note(Some(&sensor.name), "added", "added", now_secs()).await?;
-    give_token(global, store, &sensor.name, &wanted).await
+    Ok(())
 }
 
 async fn again(global: &Global, store: &Store, name: &str, readmit: bool, wanted: &[String]) -> Result<Done> {

@@ -12,11 +12,15 @@ use crate::cli::centre::Sensors;
 use crate::collector::health::{self, Row, State};
 use crate::collector::now_secs;
 use crate::collector::shipment::span_text;
+use crate::screen::screen;
 use crate::store::Store;
 use crate::view::Format;
 
 /// How often the table is made anew.
 const EVERY: Duration = Duration::from_secs(2);
+
+/// Columns of a terminal from which on everything is shown.
+const WIDE: usize = 110;
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Sensors) -> Result<Done> {
@@ -89,23 +93,23 @@ fn reasons(row: &Row) -> Option<String> {
 fn people(global: &Global, rows: &[Row]) -> Result<Done> {
     let each = || rows.iter();
     let ago = |secs: Option<i64>| secs.map(span_text);
-    table(
-        global,
-        None,
-        vec![
-            ("sensor", text(each().map(|row| Some(row.name.clone())))),
-            ("group", text(each().map(|row| row.group.clone()))),
-            ("state", text(each().map(|row| Some(row.state.name())))),
-            ("heard", text(each().map(|row| ago(row.heard_secs)))),
-            ("packets/min", numbers(each().map(|row| row.packets_a_minute))),
-            ("dropped", numbers(each().map(|row| i64::try_from(row.dropped).ok()))),
-            ("spool", text(each().map(|row| Some(spool(row))))),
-            ("clock", text(each().map(|row| row.skew_us.map(skew)))),
-            ("version", text(each().map(|row| row.software.clone()))),
-            ("certificate", text(each().map(|row| ago(row.certificate_secs)))),
-            ("why", text(each().map(reasons))),
-        ],
-    )
+    let mut columns = vec![
+        ("sensor", text(each().map(|row| Some(row.name.clone())))),
+        ("state", text(each().map(|row| Some(row.state.name())))),
+        ("heard", text(each().map(|row| ago(row.heard_secs)))),
+        ("packets/min", numbers(each().map(|row| row.packets_a_minute))),
+        ("dropped", numbers(each().map(|row| i64::try_from(row.dropped).ok()))),
+        ("spool", text(each().map(|row| Some(spool(row))))),
+        ("clock", text(each().map(|row| row.skew_us.map(skew)))),
+    ];
+    // On a narrow terminal what is wrong with these still stands under `why`.
+    if screen().width.is_none_or(|width| width >= WIDE) {
+        columns.insert(1, ("group", text(each().map(|row| row.group.clone()))));
+        columns.push(("version", text(each().map(|row| row.software.clone()))));
+        columns.push(("certificate", text(each().map(|row| ago(row.certificate_secs)))));
+    }
+    columns.push(("why", text(each().map(reasons))));
+    table(global, None, columns)
 }
 
 fn spool(row: &Row) -> String {

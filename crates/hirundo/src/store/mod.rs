@@ -11,6 +11,8 @@ pub mod health;
 pub mod quarantine;
 pub mod schema;
 pub mod sensors;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 
 use std::path::{Path, PathBuf};

@@ -181,9 +181,15 @@ impl Site {
 
 /// A batch of so many SYNs, all at one time.
 pub(crate) fn batch_at(sensor: &str, epoch: u64, number: u64, packets: u32, time_us: i64) -> Vec<u8> {
+    batch_of(sensor, epoch, number, &vec![time_us; packets as usize])
+}
+
+/// A batch of SYNs at these times; health is of the first one's minute.
+pub(crate) fn batch_of(sensor: &str, epoch: u64, number: u64, times_us: &[i64]) -> Vec<u8> {
     let mut builder = Builder::new();
     let mut frame = Vec::new();
-    for n in 0..packets {
+    let begin_us = times_us.first().expect("a packet").div_euclid(60_000_000) * 60_000_000;
+    for (n, &time_us) in (0..).zip(times_us) {
         let options = [2, 4, 5, 180];
         let tcp = Tcp {
             src_port: 40_000,
@@ -212,7 +218,7 @@ pub(crate) fn batch_at(sensor: &str, epoch: u64, number: u64, packets: u32, time
         assert!(builder.push(&decoded, 64));
     }
     assert!(builder.minute(Minute {
-        begin_us: time_us.div_euclid(60_000_000) * 60_000_000,
+        begin_us,
         up: true,
         dropped_kernel: 3,
         ..Minute::default()
@@ -221,7 +227,7 @@ pub(crate) fn batch_at(sensor: &str, epoch: u64, number: u64, packets: u32, time
         sensor: sensor.to_owned(),
         epoch,
         number,
-        sealed_us: time_us,
+        sealed_us: begin_us,
         hidden: false,
     };
     let mut bytes = Vec::new();
