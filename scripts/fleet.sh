@@ -38,7 +38,7 @@ if [ "$1" = demo ]; then
 fi
 
 missing=
-for program in ip tc nft unshare nsenter; do
+for program in ip tc nft unshare; do
     command -v "$program" >/dev/null || missing="$missing $program"
 done
 if [ -n "$missing" ]; then

@@ -17,8 +17,8 @@ from processes import Failed, Process, fill, free
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PORT = 4443
-# Room of each sensor's disk and of its spool in it, and of the centre's disk, MiB.
-SENSOR_DISK_MIB, SPOOL_MIB, CENTRE_DISK_MIB = 32, 16, 768
+# Room of each sensor's disk and of its spool in it, and of the centre's disk (short form, long form), MiB.
+SENSOR_DISK_MIB, SPOOL_MIB, CENTRE_DISK_MIB = 32, 16, (128, 768)
 # How long programs may take until they listen or capture, and the lake until it has everything.
 READY_SECS = 60
 SETTLE_SECS = 240
@@ -58,7 +58,7 @@ class Fleet:
         return processes.run([self.hirundo, "--lake", self.lake, *words], self.log("centre"), environment={"HIRUNDO_CENTRE": self.centre})
 
     def make(self):
-        mount(self.disk, CENTRE_DISK_MIB)
+        mount(self.disk, CENTRE_DISK_MIB[0 if self.options.short else 1])
         self.network.make()
         self.make_centre()
         for collector in range(self.options.collectors):

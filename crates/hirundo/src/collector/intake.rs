@@ -64,7 +64,7 @@ async fn take(centre: &Centre, peer: &Peer, epoch: &str, number: &str, headers: 
             let room = read.room;
             store(centre, shipment, room, in_flight).await
         }
-        Checked::Held(response) => Ok(response),
+        Checked::Answered(response) => Ok(response),
     }
 }
 
@@ -97,7 +97,8 @@ fn announced(headers: &HeaderMap) -> Result<Option<usize>, Refused> {
 /// A batch that was looked at.
 enum Checked {
     Good(Shipment),
-    Held(Response),
+    /// Held, or known.
+    Answered(Response),
 }
 
 /// Looks at a batch; what is wrong goes to quarantine.
@@ -108,9 +109,7 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
         .digest_of(&name.sensor, name.epoch, name.number)
         .await
         .map_err(|error| Refused::ours(&error))?;
-    if before.is_some_and(|digest| digest != shipment.sha256) {
-        return Err(conflict(centre, &shipment).await);
-    }
+    let other = before.is_some_and(|digest| digest != shipment.sha256);
     // The semaphore is never closed.
     let permit = centre.decoding.acquire().await.ok();
     let (bytes, skew_us, to_check) = (shipment.bytes.clone(), shipment.skew_us, name.clone());
@@ -118,6 +117,15 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
     let work = tokio::task::spawn_blocking(move || shipment::check(&bytes, &to_check, skew_us, super::now_us(), times));
     let checked = work.await.unwrap_or(Err(Fault::Unreadable(BatchError::Wrong { what: "content" })));
     drop(permit);
+    if other {
+        // A sensor that did not hear that we have a batch may have had to drop its packets; we have them.
+        if checked == Ok(0) {
+            let known = BatchResponse { known: true, held: None };
+            centre.counters.answered(true);
+            return Ok(Checked::Answered(json(&known)));
+        }
+        return Err(conflict(centre, &shipment).await);
+    }
     let fault = match checked {
         Ok(packets) => {
             shipment.packets = packets;
@@ -128,7 +136,7 @@ async fn checked(centre: &Centre, mut shipment: Shipment) -> Result<Checked, Ref
     match fault {
         Fault::Time(packets, words) => {
             shipment.packets = packets;
-            held(centre, &shipment, &words).await.map(Checked::Held)
+            held(centre, &shipment, &words).await.map(Checked::Answered)
         }
         // Nothing is wrong with it: the sensor keeps it until the older side is updated.
         Fault::Unreadable(error @ BatchError::OtherVersion { .. }) => Err(Refused {
@@ -261,6 +269,8 @@ async fn store(
     let copy = shipment.clone();
     let receiver = match centre.gather.hand(shipment, hold, Instant::now()) {
         Handed::Waits(receiver) => receiver,
+        // The batch with its packets is being stored; whether it was is known the next time.
+        Handed::Conflict if copy.packets == 0 => return Err(later("conflict")),
         Handed::Conflict => return Err(conflict(centre, &copy).await),
         Handed::Closed => return Err(later("closing")),
     };
