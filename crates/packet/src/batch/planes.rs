@@ -5,7 +5,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use super::BatchError;
 use super::bytes::{Reader, put_varint};
 
-/// Level of compression: higher ones save under one percent of a batch.
+/// Level of compression: with 3 and 9 the batches of `examples/batch.rs` are no smaller.
 const LEVEL: i32 = 1;
 /// Shortest plane that is worth an attempt to compress it.
 const COMPRESSED_FROM_BYTES: usize = 24;
