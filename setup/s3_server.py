@@ -32,7 +32,7 @@ def one_at_a_time(app):
 
 
 def main():
-    app = DomainDispatcherApplication(create_backend_app, "s3")
+    app = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, one_at_a_time(app), threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for bucket in sys.argv[1:]:

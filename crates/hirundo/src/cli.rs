@@ -36,7 +36,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// The lake: a folder (or file:// URL)
+    /// The lake: a folder, or s3://bucket/prefix in an object store (reached as the AWS_* variables say)
     #[arg(long, global = true, env = "HIRUNDO_LAKE", default_value = "lake", value_name = "DIR|URL")]
     pub lake: String,
     /// How to print: a table for people, JSON or CSV for programs

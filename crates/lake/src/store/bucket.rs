@@ -361,6 +361,8 @@ fn refused(action: &'static str, path: &str) -> impl FnOnce(ObjectError) -> Erro
     move |source| {
         let hint = match &source {
             ObjectError::NotFound { .. } => "make the bucket first, or check its name",
+            // Not every answer comes with a kind of its own.
+            source if source.to_string().contains("NoSuchBucket") => "make the bucket first, or check its name",
             ObjectError::PermissionDenied { .. } | ObjectError::Unauthenticated { .. } => {
                 "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they are allowed to do"
             }
