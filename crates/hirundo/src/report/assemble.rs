@@ -14,8 +14,8 @@ use hirundo_press::document::{Block, Data, Document, Fact, Figure, Inline, Secti
 
 use super::annotation::Annotations;
 use super::commentary::{Commentary, Place};
-use super::facts::{Facts, Ranking};
-use super::figures::{COUNT_MIN, number, quoted};
+use super::facts::{Facts, Ranked, Ranking};
+use super::figures::{COUNT_MIN, number, portion, quoted};
 use super::names::Names;
 use super::safety::{Disclosure, Edition, Granularity, Rules, Shown};
 use super::study::Study;
@@ -275,13 +275,13 @@ impl Desk<'_> {
 
     /// Rows of a ranking: rank, name, rank before.
     fn ranked_rows(&self, ranking: &Ranking) -> Vec<Vec<String>> {
-        let row = |ranked: &super::facts::Ranked| {
+        let row = |ranked: &Ranked| {
             vec![
                 ranked.rank.to_string(),
                 self.names.label(&ranked.subject),
                 self.before(ranked.rank_before),
                 count(ranked.value),
-                format!("{:.1}", ranked.percent),
+                portion(ranked.value, total_of(ranked), 1),
             ]
         };
         ranking.rows.iter().take(self.order.top).map(row).collect()
@@ -337,6 +337,15 @@ impl Desk<'_> {
             Block::Facts(self.story(&findings, data))
         };
         subjects.iter().map(story).collect()
+    }
+}
+
+/// The whole of which a row of a ranking has its share.
+fn total_of(ranked: &Ranked) -> f64 {
+    if ranked.percent > 0.0 {
+        100.0 * ranked.value / ranked.percent
+    } else {
+        0.0
     }
 }
 

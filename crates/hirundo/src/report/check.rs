@@ -77,6 +77,8 @@ pub struct Known<'a> {
     pub facts: &'a Facts,
     /// What was found.
     pub findings: &'a [Noted],
+    /// The languages that the report is made in; files of others are not looked at.
+    pub langs: &'a [Lang],
     /// Findings from this surprise on are worth a word.
     pub surprise_min: f64,
 }
@@ -134,14 +136,18 @@ fn read(path: &Path, bytes_max: usize) -> io::Result<Option<String>> {
 #[must_use]
 pub fn check(files: &Files, known: &Known<'_>) -> Vec<Problem> {
     let mut list = List { problems: Vec::new() };
-    let japanese = list.commentary(files.japanese.as_deref(), Lang::Japanese, known);
-    let english = list.commentary(files.english.as_deref(), Lang::English, known);
+    let mut commentary = |text: &Option<String>, lang| {
+        let is_wanted = known.langs.contains(&lang);
+        is_wanted.then(|| list.commentary(text.as_deref(), lang, known)).flatten()
+    };
+    let japanese = commentary(&files.japanese, Lang::Japanese);
+    let english = commentary(&files.english, Lang::English);
     if let (Some(japanese), Some(english)) = (&japanese, &english) {
         list.one_sided(japanese, english, &file(known.period, Lang::English));
         list.one_sided(english, japanese, &file(known.period, Lang::Japanese));
     }
     list.silent(&[japanese, english], known);
-    list.annotations(files.annotations.as_deref(), known.period);
+    list.annotations(files.annotations.as_deref(), known);
     list.problems
         .sort_by(|first, second| (first.severity, &first.file, first.line).cmp(&(second.severity, &second.file, second.line)));
     list.problems
@@ -332,7 +338,7 @@ impl List {
         let is_silent = |finding: &&Noted| finding.surprise >= known.surprise_min && !is_spoken(&finding.id);
         let mut silent: Vec<&Noted> = known.findings.iter().filter(is_silent).collect();
         silent.sort_by(|first, second| second.surprise.total_cmp(&first.surprise));
-        let file = file(known.period, Lang::Japanese);
+        let file = file(known.period, known.langs.first().copied().unwrap_or_default());
         for finding in silent.iter().take(SILENT_MAX) {
             let what = format!(
                 "nothing is said about `{}` (surprise {:.1}): {}",
@@ -352,7 +358,8 @@ impl List {
         }
     }
 
-    fn annotations(&mut self, text: Option<&str>, period: &Period) {
+    fn annotations(&mut self, text: Option<&str>, known: &Known<'_>) {
+        let period = known.period;
         let file = Path::new(ANNOTATIONS_FILE);
         let Some(text) = text else {
             let hint = format!("`hirundo report init {period}` writes one with examples");
@@ -370,7 +377,7 @@ impl List {
         };
         for (_, entry) in annotations.numbered(period) {
             for (lang, key) in [(Lang::Japanese, "text.ja"), (Lang::English, "text.en")] {
-                if entry.text.only(lang).is_none() {
+                if known.langs.contains(&lang) && entry.text.only(lang).is_none() {
                     let what = format!("an entry without `{key}`; the other language stands in");
                     self.add(Severity::Warning, file, entry.line, what, format!("add `{key}`"));
                 }

@@ -354,9 +354,5 @@ impl Commentary {
 /// The file of the commentary on a period: `commentary/2022Q2.ja.md` below the folder of reports.
 #[must_use]
 pub fn path(folder: &Path, period: &Period, lang: Lang) -> PathBuf {
-    let lang = match lang {
-        Lang::Japanese => "ja",
-        Lang::English => "en",
-    };
-    folder.join("commentary").join(format!("{period}.{lang}.md"))
+    folder.join("commentary").join(format!("{period}.{}.md", lang.tag()))
 }

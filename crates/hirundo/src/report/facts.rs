@@ -22,6 +22,16 @@ const REGIONS_FOLLOWED: usize = 120;
 const PORT_PACKETS_MIN: u64 = 50;
 /// The mark that a report always speaks of.
 pub const MARK: &str = "mirai";
+/// What is counted day by day, in the order in which it is told of.
+const COUNTED: [&str; 7] = [
+    "ports",
+    "regions",
+    "region-sources",
+    "mirai-regions",
+    "mirai-region-sources",
+    "marks",
+    "networks",
+];
 /// Rows that a ranking is asked for: enough to find the rank of the home region.
 const RANKS_ASKED: i64 = 300;
 
@@ -107,13 +117,6 @@ impl Facts {
         let days = (period.first().0, period.last().0);
         let before = period.previous().filter(|before| before.last().0 >= span.0);
         let lead_in = span.0.max(days.0 - LEAD_IN_DAYS).min(days.0);
-        let coverage_rows = Rows::ask(session, Question::coverage(lead_in, days.1)).await?;
-        let (sensors, coverage) = coverage_of(&coverage_rows, lead_in, days.1)?;
-        let table = Table {
-            sensors: sensors.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect(),
-            first: lead_in,
-            days: coverage.up.first().map_or(0, Vec::len),
-        };
         let marked = Filter {
             marks: vec![MARK.to_owned()],
             ..Filter::default()
@@ -123,15 +126,56 @@ impl Facts {
             ..Filter::default()
         };
         let all = Filter::default();
-        let ranking = async |subject, measure, filter: &Filter| ranking(session, subject, measure, filter, period, before).await;
+        let settled = session.is_settled((lead_in, days.1));
+        let days_before = before.map_or((1, 0), |before| (before.first().0, before.last().0));
+        let ranking =
+            |subject, measure, filter: &Filter| Question::ranking(session, subject, measure, filter, days, days_before, RANKS_ASKED);
+        // Those that take longest first, so that at the end all threads have something to do.
+        let counted: [(&'static str, Question); 7] = [
+            ("networks", Question::network_days(lead_in, days, NETWORKS_FOLLOWED)),
+            ("region-sources", Question::region_sources(lead_in, days.1, &all, settled)),
+            ("mirai-region-sources", Question::region_sources(lead_in, days.1, &of_tool, settled)),
+            ("regions", Question::region_days(lead_in, days.1, &all)),
+            ("mirai-regions", Question::region_days(lead_in, days.1, &marked)),
+            ("ports", Question::port_days(lead_in, days, PORT_PACKETS_MIN, PORTS_FOLLOWED)),
+            ("marks", Question::mark_days(lead_in, days.1)),
+        ];
+        let names = counted.each_ref().map(|(name, _)| *name);
+        let mut questions = vec![
+            Question::distinct_sources(days),
+            ranking(Subject::Regions, Measure::CumulativeSources, &all),
+            ranking(Subject::Regions, Measure::CumulativeSources, &of_tool),
+            ranking(Subject::Scanners, Measure::Packets, &all),
+        ];
+        questions.extend(counted.map(|(_, question)| question));
+        questions.extend([
+            ranking(Subject::Ports, Measure::Packets, &all),
+            ranking(Subject::Regions, Measure::Packets, &all),
+            ranking(Subject::Regions, Measure::Packets, &marked),
+            Question::totals(days),
+            Question::coverage(lead_in, days.1),
+        ]);
+        let mut answers = Rows::ask_all(session, questions).await?.into_iter();
+        let mut next = || answers.next().context("a question of the report has no answer");
+        let sources = next()?;
+        let region_hosts = ranked(Subject::Regions, next()?)?;
+        let mark_region_hosts = ranked(Subject::Regions, next()?)?;
+        let scanners = ranked(Subject::Scanners, next()?)?;
+        let series: Vec<(&'static str, Rows)> = names.into_iter().map(|name| Ok((name, next()?))).collect::<Result<_>>()?;
+        let ports = ranked(Subject::Ports, next()?)?;
+        let regions = ranked(Subject::Regions, next()?)?;
+        let mark_regions = ranked(Subject::Regions, next()?)?;
+        let packets = next()?;
+        let coverage_rows = next()?;
+        let (sensors, coverage) = coverage_of(&coverage_rows, lead_in, days.1)?;
         let mut facts = Facts {
-            totals: totals(session, &coverage_rows, days).await?,
-            ports: ranking(Subject::Ports, Measure::Packets, &all).await?,
-            regions: ranking(Subject::Regions, Measure::Packets, &all).await?,
-            mark_regions: ranking(Subject::Regions, Measure::Packets, &marked).await?,
-            region_hosts: ranking(Subject::Regions, Measure::CumulativeSources, &all).await?,
-            mark_region_hosts: ranking(Subject::Regions, Measure::CumulativeSources, &of_tool).await?,
-            scanners: ranking(Subject::Scanners, Measure::Packets, &all).await?,
+            totals: totals(&packets, &sources, &coverage_rows, days)?,
+            ports,
+            regions,
+            mark_regions,
+            region_hosts,
+            mark_region_hosts,
+            scanners,
             period,
             before,
             lead_in: Day(lead_in),
@@ -142,21 +186,23 @@ impl Facts {
             counts: Vec::new(),
             sources: BTreeMap::new(),
         };
-        let settled = session.is_settled((lead_in, days.1));
-        for (name, question) in [
-            ("ports", Question::port_days(lead_in, days, PORT_PACKETS_MIN, PORTS_FOLLOWED)),
-            ("regions", Question::region_days(lead_in, days.1, &all)),
-            ("region-sources", Question::region_sources(lead_in, days.1, &all, settled)),
-            ("mirai-regions", Question::region_days(lead_in, days.1, &marked)),
-            ("mirai-region-sources", Question::region_sources(lead_in, days.1, &of_tool, settled)),
-            ("marks", Question::mark_days(lead_in, days.1)),
-            ("networks", Question::network_days(lead_in, days, NETWORKS_FOLLOWED)),
-        ] {
-            let rows = Rows::ask(session, question).await?;
-            table.count(name, &rows, &mut facts.counts)?;
-            facts.sources.insert(name, rows);
-        }
+        facts.count(series)?;
         Ok(facts)
+    }
+
+    /// Takes daily counts by sensor, in the order in which series are told of.
+    fn count(&mut self, mut answers: Vec<(&'static str, Rows)>) -> Result<()> {
+        let table = Table {
+            sensors: self.sensors.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect(),
+            first: self.lead_in.0,
+            days: self.coverage.up.first().map_or(0, Vec::len),
+        };
+        answers.sort_by_key(|(name, _)| COUNTED.iter().position(|known| known == name));
+        for (name, rows) in answers {
+            table.count(name, &rows, &mut self.counts)?;
+            self.sources.insert(name, rows);
+        }
+        Ok(())
     }
 
     /// Daily counts of a subject.
@@ -167,9 +213,7 @@ impl Facts {
     }
 }
 
-async fn totals(session: &Session, coverage: &Rows, days: (i32, i32)) -> Result<Totals> {
-    let packets = Rows::ask(session, Question::totals(days)).await?;
-    let sources = Rows::ask(session, Question::distinct_sources(days)).await?;
+fn totals(packets: &Rows, sources: &Rows, coverage: &Rows, days: (i32, i32)) -> Result<Totals> {
     let day = coverage.days("day")?;
     let sum = |name: &str| -> Result<f64> {
         let values = coverage.counts(name)?;
@@ -185,18 +229,8 @@ async fn totals(session: &Session, coverage: &Rows, days: (i32, i32)) -> Result<
     })
 }
 
-async fn ranking(
-    session: &Session,
-    subject: Subject,
-    measure: Measure,
-    filter: &Filter,
-    period: Period,
-    before: Option<Period>,
-) -> Result<Ranking> {
-    let now = (period.first().0, period.last().0);
-    let days_before = before.map_or((1, 0), |before| (before.first().0, before.last().0));
-    let question = Question::ranking(session, subject, measure, filter, now, days_before, RANKS_ASKED);
-    let source = Rows::ask(session, question).await?;
+/// A ranking out of the answer to its question.
+fn ranked(subject: Subject, source: Rows) -> Result<Ranking> {
     let subjects = match subject {
         Subject::Ports => ports_of(&source)?,
         Subject::Scanners => source.texts("scanner")?.into_iter().map(|name| Some(About::Tool(name?))).collect(),

@@ -122,6 +122,19 @@ pub fn published(value: Option<f64>, digits: usize) -> String {
     number(value, digits)
 }
 
+/// Per cent that a count makes of a whole, as it is published: of a small one only as a bound, for from the
+/// percentage and the whole the count could be computed.
+pub fn portion(part: f64, whole: f64, digits: usize) -> String {
+    if whole < COUNT_MIN {
+        return "–".to_owned();
+    }
+    if part >= COUNT_MIN {
+        return number(Some(100.0 * part / whole), digits);
+    }
+    let unit = (0..digits).fold(1.0, |unit, _| unit * 10.0);
+    format!("<{:.digits$}", (100.0 * COUNT_MIN / whole * unit).ceil() / unit)
+}
+
 /// A number, or nothing.
 pub fn number(value: Option<f64>, digits: usize) -> String {
     value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
@@ -139,4 +152,25 @@ pub fn quoted(text: &str) -> String {
 /// The series of a subject.
 pub fn find<'a>(all: &'a [Series], subject: &Subject, measure: Measure) -> Option<&'a Series> {
     all.iter().find(|series| series.subject == *subject && series.measure == measure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_does_not_tell_a_small_count() {
+        for (part, whole, expected) in [
+            (50.0, 400.0, "12.5"),
+            (10.0, 400.0, "2.5"),
+            (9.0, 400.0, "<2.5"),
+            (0.0, 400.0, "<2.5"),
+            (3.0, 70.0, "<14.3"),
+            (4.0, 9.0, "–"),
+            (0.0, 0.0, "–"),
+        ] {
+            assert_eq!(portion(part, whole, 1), expected, "{part} of {whole}");
+        }
+        assert_eq!(portion(3.0, 70.0, 0), "<15");
+    }
 }

@@ -5,12 +5,16 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Float64Type};
 use arrow::record_batch::RecordBatch;
+use futures::{StreamExt, TryStreamExt};
 use hirundo_lake::{Question, Session};
 
 use crate::view::{self, Format, Options};
 
 /// Most rows of an answer that is taken into memory; more is refused.
 const ROWS_MAX: usize = 4_000_000;
+
+/// Questions asked side by side: while one of them is planned or gathers its last rows on one thread, others use the rest.
+const SIDE_BY_SIDE: usize = 4;
 
 /// An answer, with the question.
 pub struct Rows {
@@ -56,6 +60,12 @@ impl Rows {
         let secs = (crate::clock::now() - begun).as_seconds_f64();
         tracing::debug!("{}: {rows} rows in {secs:.2} s", question.name);
         Ok(Rows { question, batches })
+    }
+
+    /// Asks several questions side by side; the answers in the order of the questions.
+    pub async fn ask_all(session: &Session, questions: Vec<Question>) -> Result<Vec<Rows>> {
+        let asked = questions.into_iter().map(|question| Rows::ask(session, question));
+        futures::stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await
     }
 
     /// Number of rows.

@@ -11,7 +11,7 @@ use hirundo_press::document::{Align, Block, Data, Section, Table};
 use super::{Desk, count, section};
 use crate::report::commentary::Place;
 use crate::report::facts::ports_of;
-use crate::report::figures::{Frame, lines, published};
+use crate::report::figures::{Frame, lines, portion, published};
 use crate::report::rows::whole;
 use crate::report::safety::DataKind;
 use crate::report::study::Study;
@@ -298,7 +298,7 @@ impl<'a> Desk<'a> {
             vec![
                 self.names.label_of_tool(&row.subject),
                 count(row.value),
-                format!("{:.2}", 100.0 * row.value / self.facts.totals.packets.max(1.0)),
+                portion(row.value, self.facts.totals.packets, 2),
             ]
         });
         let table = Table {
