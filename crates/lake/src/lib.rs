@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod compact;
+mod distinct;
 pub mod encode;
 pub mod error;
 pub mod export;

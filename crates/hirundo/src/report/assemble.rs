@@ -1,6 +1,7 @@
 //! The document of a report out of the study and the analyst's words, section by section.
 
 mod appendix;
+mod behaviour;
 mod mirai;
 mod others;
 mod overview;
@@ -180,8 +181,8 @@ impl Desk<'_> {
         blocks.extend(section.map(|section| Block::Commentary(section.text.clone())));
     }
 
-    /// Marks of annotations for a figure that shows the report's period.
-    fn marks(&self, figure: &str) -> Vec<Mark> {
+    /// Marks of annotations for a figure that shows the report's period: its name, and what it is about.
+    fn marks(&self, figure: &[&str]) -> Vec<Mark> {
         let period = &self.facts.period;
         self.order.annotations.marks(period, period, figure, self.order.lang)
     }
@@ -261,6 +262,13 @@ impl Desk<'_> {
         let is_top = shown.rank.is_some_and(|rank| rank <= rules.top);
         let is_common = shown.sensors >= rules.sensors_min && shown.packets_per_day >= rules.daily_min;
         !rules.edition.is_public() || is_top || is_common
+    }
+
+    /// Whether a subject may be named with its total in a table of this edition.
+    fn may_be_listed(&self, subject: &Subject) -> bool {
+        let shown = self.shown(subject);
+        let rules = &self.order.rules;
+        !rules.edition.is_public() || shown.sensors >= rules.sensors_min || shown.rank.is_some_and(|rank| rank <= rules.top)
     }
 
     /// Rank in the period before, as the tables write it.

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::annotation::{self, Annotations};
+use super::annotation::{self, Annotations, FIGURES};
 use super::commentary::{self, Commentary, Facts, Place, Section, Verdict, judge, shown};
 use super::nearest;
 use super::skeleton::ANNOTATIONS_FILE;
@@ -151,6 +151,11 @@ pub fn check(files: &Files, known: &Known<'_>) -> Vec<Problem> {
     list.problems
         .sort_by(|first, second| (first.severity, &first.file, first.line).cmp(&(second.severity, &second.file, second.line)));
     list.problems
+}
+
+/// Whether the id of a finding is about that subject.
+fn is_about(id: &str, subject: &str) -> bool {
+    id.strip_prefix(subject).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The file of commentary, relative to the folder of reports.
@@ -381,6 +386,13 @@ impl List {
                     let what = format!("an entry without `{key}`; the other language stands in");
                     self.add(Severity::Warning, file, entry.line, what, format!("add `{key}`"));
                 }
+            }
+        }
+        for (_, entry) in annotations.numbered(period) {
+            let is_known = |name: &str| FIGURES.contains(&name) || known.findings.iter().any(|finding| is_about(&finding.id, name));
+            for name in entry.figures.iter().filter(|name| !is_known(name)) {
+                let what = format!("no finding is about `{name}`, so the mark is on no figure");
+                self.add(Severity::Warning, file, entry.line, what, "take the name from an id that `report findings` lists");
             }
         }
         let outside = annotations.outside(period);

@@ -75,6 +75,20 @@ pub struct Totals {
     pub dropped: f64,
 }
 
+/// When what observed, in a period and before it.
+pub struct Cover {
+    /// The period.
+    pub period: Period,
+    before: Option<Period>,
+    /// First day of the history.
+    pub lead_in: i32,
+    sensors: Vec<String>,
+    coverage: Coverage,
+    rows: Rows,
+    /// Packets kept each day, all sensors together, from `lead_in` on.
+    pub kept: Vec<f64>,
+}
+
 /// What is known of the traffic of a period.
 pub struct Facts {
     /// The period.
@@ -105,6 +119,10 @@ pub struct Facts {
     pub mark_region_hosts: Ranking,
     /// Research scanners by packets.
     pub scanners: Ranking,
+    /// Their packets, day by day at each sensor.
+    pub scanner_counts: Vec<Counts>,
+    /// The question behind them.
+    pub scanner_days: Rows,
     /// Daily counts by sensor.
     pub counts: Vec<Counts>,
     /// The questions behind `counts`, by name of what they count.
@@ -112,11 +130,41 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Asks everything.
-    pub async fn gather(session: &Session, roster: Roster, period: Period, span: (i32, i32)) -> Result<Facts> {
+    /// Asks when each sensor observed: the ground that everything else stands on.
+    pub async fn cover(session: &Session, period: Period, span: (i32, i32)) -> Result<Cover> {
         let days = (period.first().0, period.last().0);
-        let before = period.previous().filter(|before| before.last().0 >= span.0);
         let lead_in = span.0.max(days.0 - LEAD_IN_DAYS).min(days.0);
+        let rows = Rows::ask(session, Question::coverage(lead_in, days.1)).await?;
+        let (sensors, coverage) = coverage_of(&rows, lead_in, days.1)?;
+        let mut kept = vec![0.0; coverage.up.first().map_or(0, Vec::len)];
+        for (day, packets) in rows.days("day")?.into_iter().zip(rows.counts("kept")?) {
+            if let Some(sum) = usize::try_from(day - lead_in).ok().and_then(|at| kept.get_mut(at)) {
+                *sum += packets;
+            }
+        }
+        Ok(Cover {
+            period,
+            before: period.previous().filter(|before| before.last().0 >= span.0),
+            lead_in,
+            sensors,
+            coverage,
+            rows,
+            kept,
+        })
+    }
+
+    /// Asks everything else.
+    pub async fn gather(session: &Session, roster: Roster, cover: Cover) -> Result<Facts> {
+        let Cover {
+            period,
+            before,
+            lead_in,
+            sensors,
+            coverage,
+            rows: coverage_rows,
+            kept: _,
+        } = cover;
+        let days = (period.first().0, period.last().0);
         let marked = Filter {
             marks: vec![MARK.to_owned()],
             ..Filter::default()
@@ -153,7 +201,7 @@ impl Facts {
             ranking(Subject::Regions, Measure::Packets, &all),
             ranking(Subject::Regions, Measure::Packets, &marked),
             Question::totals(days),
-            Question::coverage(lead_in, days.1),
+            Question::scanner_days(lead_in, days.1),
         ]);
         let mut answers = Rows::ask_all(session, questions).await?.into_iter();
         let mut next = || answers.next().context("a question of the report has no answer");
@@ -166,8 +214,7 @@ impl Facts {
         let regions = ranked(Subject::Regions, next()?)?;
         let mark_regions = ranked(Subject::Regions, next()?)?;
         let packets = next()?;
-        let coverage_rows = next()?;
-        let (sensors, coverage) = coverage_of(&coverage_rows, lead_in, days.1)?;
+        let scanner_days = next()?;
         let mut facts = Facts {
             totals: totals(&packets, &sources, &coverage_rows, days)?,
             ports,
@@ -176,6 +223,8 @@ impl Facts {
             region_hosts,
             mark_region_hosts,
             scanners,
+            scanner_counts: Vec::new(),
+            scanner_days,
             period,
             before,
             lead_in: Day(lead_in),
@@ -197,6 +246,7 @@ impl Facts {
             first: self.lead_in.0,
             days: self.coverage.up.first().map_or(0, Vec::len),
         };
+        self.scanner_counts = table.of_scanners(&self.scanner_days)?;
         answers.sort_by_key(|(name, _)| COUNTED.iter().position(|known| known == name));
         for (name, rows) in answers {
             table.count(name, &rows, &mut self.counts)?;
@@ -332,6 +382,13 @@ impl Table {
             out.append(&mut counts);
         }
         Ok(())
+    }
+
+    /// Research scanners, as tools by the names of their organisations.
+    fn of_scanners(&self, rows: &Rows) -> Result<Vec<Counts>> {
+        let names = rows.texts("scanner")?.into_iter();
+        let subjects: Vec<Option<About>> = names.map(|name| Some(About::Tool(name?))).collect();
+        self.of(rows, &subjects, &rows.counts("packets")?, Counted::Packets)
     }
 
     fn of(&self, rows: &Rows, subjects: &[Option<About>], values: &[f64], measure: Counted) -> Result<Vec<Counts>> {

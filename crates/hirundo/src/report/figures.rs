@@ -29,11 +29,23 @@ pub struct Frame {
 
 /// A line chart of rates, and its data.
 pub fn lines(names: Names, frame: Frame, period: Period, series: &[&Series], marks: &[Mark]) -> (Figure, Data) {
+    lines_named(&|subject| names.label(subject), names, frame, period, series, marks)
+}
+
+/// The same with names of its own.
+pub fn lines_named(
+    label: &dyn Fn(&Subject) -> String,
+    names: Names,
+    frame: Frame,
+    period: Period,
+    series: &[&Series],
+    marks: &[Mark],
+) -> (Figure, Data) {
     let shown = shown(period, series);
     let mut chart = Chart::new(frame.caption.clone(), unit(names, series), shown, names.0);
     for one in series {
         let at = |day: Day| rate(one, day.0);
-        let mut line = Line::new(names.label(&one.subject), shown.days().map(at).collect());
+        let mut line = Line::new(label(&one.subject), shown.days().map(at).collect());
         line.lead_in = (1..=MEAN_LEAD).rev().map(|back| at(shown.first().plus(-back))).collect();
         chart.series.push(line);
     }
@@ -41,7 +53,7 @@ pub fn lines(names: Names, frame: Frame, period: Period, series: &[&Series], mar
     let data = Data {
         id: frame.id.to_owned(),
         title: frame.caption.clone(),
-        csv: csv(&chart, shown, series, names),
+        csv: csv(&chart, shown, series, label),
         sql: frame.sql,
     };
     (figure(&chart, frame.id, frame.caption, frame.note), data)
@@ -93,11 +105,11 @@ fn unit(names: Names, series: &[&Series]) -> String {
 }
 
 /// Day, series, what was counted, the part of the network that observed, the rate drawn and its mean.
-fn csv(chart: &Chart, shown: Period, series: &[&Series], names: Names) -> String {
+fn csv(chart: &Chart, shown: Period, series: &[&Series], label: &dyn Fn(&Subject) -> String) -> String {
     let mut text = String::from("day,series,counted,observed_share,rate,mean_7_days\n");
     let days = shown.len_days();
     for (one, line) in series.iter().zip(&chart.series) {
-        let name = quoted(&names.label(&one.subject));
+        let name = quoted(&label(&one.subject));
         for (day, mean) in shown.days().zip(line.mean(days)) {
             let at = usize::try_from(day.0 - one.first).ok();
             let cell = |values: &[f64]| at.and_then(|at| values.get(at).copied());

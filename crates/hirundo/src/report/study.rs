@@ -9,12 +9,14 @@ use hirundo_analysis::attack::{Attacks, Observation, Row, attacks};
 use hirundo_analysis::course::{Options, courses, crossings};
 use hirundo_analysis::exposure::{series, usual_shares};
 use hirundo_analysis::finding::{Course, Finding, Measure, Origin, Subject};
+use hirundo_analysis::outage::{self, Cause, Grid, Outage, outages};
 use hirundo_analysis::origin::{Evidence, Shift, damping, origin};
 use hirundo_analysis::series::{Counts, Series};
 use hirundo_analysis::surge::expected_false_alarms;
 use hirundo_analysis::together::{Rule, Together, together};
 use hirundo_lake::{Filter, Measure as Asked, Question, Roster, Session, Subject as Of};
 
+use super::behaviour::{Behaviour, extent};
 use super::facts::{Facts, MARK, Ranking};
 use super::rows::{self, Rows, whole, word};
 use crate::ingest::roster::range;
@@ -40,8 +42,11 @@ const TOGETHER_DAYS: i32 = 7;
 const BACKSCATTER_MIN: u64 = 5;
 /// Hosts with most backscatter that are looked at,
 const VICTIMS_MAX: u32 = 20_000;
+/// (the session keeps them under this name)
+const VICTIMS_KEPT: &str = "victims_kept";
 /// as many of them as have so many packets together.
 const BACKSCATTER_PACKETS_MAX: f64 = 500_000.0;
+const DAY_SECS: i64 = 86_400;
 /// Days of comparison for a finding that is shorter than this.
 const BASE_DAYS: i32 = 7;
 
@@ -67,6 +72,12 @@ pub struct Study {
     pub together: Together<(u8, u16)>,
     /// Busiest ports of each sensor.
     pub sensor_ports: Rows,
+    /// What sources did in the last days of the period.
+    pub behaviour: Behaviour,
+    /// Falls of the number of a region's sources that begin in the period.
+    pub falls: Vec<Outage>,
+    /// Packets of research scanners by organisation, the busiest first.
+    pub scanner_series: Vec<Series>,
 }
 
 /// What is asked beside the facts.
@@ -88,7 +99,11 @@ impl Further {
         };
         let backscatter = async {
             let victims = Rows::ask(session, Question::victims(days, BACKSCATTER_MIN, VICTIMS_MAX)).await?;
-            let attack_rows = Rows::ask(session, Question::backscatter(days, BACKSCATTER_MIN, taken(&victims)?)).await?;
+            let taken = taken(&victims)?;
+            let kept = victims.first(usize::try_from(taken).unwrap_or(usize::MAX));
+            let table = (!kept.is_empty()).then_some(VICTIMS_KEPT);
+            session.keep(VICTIMS_KEPT, kept)?;
+            let attack_rows = Rows::ask(session, Question::backscatter(days, BACKSCATTER_MIN, taken, table)).await?;
             anyhow::Ok((victims, attack_rows))
         };
         let ports = async {
@@ -121,9 +136,12 @@ impl Study {
     /// Asks for the facts and analyses them; asks for what only a finding makes interesting.
     pub async fn make(session: &Session, roster: Roster, period: Period, span: (i32, i32), home: &str) -> Result<Study> {
         let days = (period.first().0, period.last().0);
-        let (facts, further) = tokio::try_join!(
-            Facts::gather(session, roster, period, span),
-            Further::gather(session, days, home)
+        let cover = Facts::cover(session, period, span).await?;
+        let extent = extent(&cover.kept, cover.lead_in, days);
+        let (facts, further, sent) = tokio::try_join!(
+            Facts::gather(session, roster, cover),
+            Further::gather(session, days, home),
+            Behaviour::ask(session, extent)
         )?;
         let begun = crate::clock::now();
         let series = rates(&facts);
@@ -135,12 +153,16 @@ impl Study {
         findings.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.id.cmp(&b.id)));
         let false_alarms = expected_false_alarms(&series, &options.thresholds);
         let attacks = find_attacks(&facts, &further.victims, &further.attack_rows)?;
+        let behaviour = Behaviour::of(&facts, extent, sent, home)?;
         let secs = (crate::clock::now() - begun).as_seconds_f64();
         tracing::debug!("{} findings in {} series in {secs:.2} s", findings.len(), series.len());
         ask_origins(session, &facts, &mut findings).await?;
         Ok(Study {
             false_alarms,
             attacks,
+            behaviour,
+            falls: falls(&series, days)?,
+            scanner_series: scanner_rates(&facts),
             together: further.together,
             mark_ports_home: further.mark_ports_home,
             sensor_ports: further.sensor_ports,
@@ -177,6 +199,41 @@ impl Study {
         let at = notable(&self.facts, &self.findings);
         at.into_iter().filter_map(|at| self.findings.get(at)).collect()
     }
+}
+
+/// Packets of research scanners, the busiest organisation first.
+fn scanner_rates(facts: &Facts) -> Vec<Series> {
+    let overall = facts.counts_of(&Subject::Total, Measure::Packets);
+    let overall = overall.map(|counts| usual_shares(&facts.coverage, counts, None));
+    let rate = |counts: &Counts| series(&facts.coverage, counts, &usual_shares(&facts.coverage, counts, overall.as_deref()));
+    let ranked = facts.scanners.rows.iter();
+    ranked
+        .filter_map(|row| facts.scanner_counts.iter().find(|counts| counts.subject == row.subject))
+        .map(rate)
+        .collect()
+}
+
+/// Falls of the number of a region's sources, other than those that came of our own outages.
+fn falls(series: &[Series], days: (i32, i32)) -> Result<Vec<Outage>> {
+    let of_sources = || series.iter().filter(|series| series.measure == Measure::Sources);
+    let Some(total) = of_sources().find(|series| series.subject == Subject::Total) else {
+        return Ok(Vec::new());
+    };
+    let grid = Grid {
+        first_secs: i64::from(total.first) * DAY_SECS,
+        step_secs: 86_400,
+        coverage: total.exposure.iter().map(|exposure| exposure.clamp(0.0, 1.0)).collect(),
+    };
+    let counts: Vec<(&str, Vec<u64>)> = of_sources()
+        .filter_map(|series| {
+            let Subject::Region(region) = &series.subject else { return None };
+            Some((region.as_str(), series.counts.iter().copied().map(whole).collect()))
+        })
+        .collect();
+    let regions: Vec<outage::Region<'_>> = counts.iter().map(|(region, sources)| outage::Region { region, sources }).collect();
+    let begins = |fall: &Outage| (i64::from(days.0)..=i64::from(days.1)).contains(&fall.begin_secs.div_euclid(DAY_SECS));
+    let found = outages(&grid, &regions)?;
+    Ok(found.into_iter().filter(|fall| fall.cause != Cause::Ours && begins(fall)).collect())
 }
 
 /// Findings of all series, each series by itself, on as many threads as there are cores.

@@ -100,7 +100,7 @@ impl Desk<'_> {
             note: Some(self.rate_note()),
             sql: self.sql(source),
         };
-        let marks = self.marks(id);
+        let marks = self.marks(&[id]);
         let made = lines(self.names, frame, self.facts.period, &series, &marks);
         let drawn: Vec<&Subject> = series.iter().map(|series| &series.subject).collect();
         let figure = self.figure(made, &drawn);
