@@ -105,6 +105,8 @@ def findings(printed):
     found, twice = {}, 0
     for one in printed["findings"]:
         kind, course = next(iter(one["course"].items()))
+        # Reckoning is easier with numbers than with dates.
+        course = {key: series.day(value) if key in ("from", "to", "peak", "day") else value for key, value in course.items()}
         twice += one["id"] in found
         found.setdefault(one["id"], Finding(one["id"], subject(one["subject"]), one["measure"], kind, course))
     return list(found.values()), twice

@@ -77,7 +77,7 @@ class Run:
     def _report(self, reports):
         """The findings, and the report written; a program that fails has found nothing, and the others go on."""
         try:
-            printed = json.loads(self._hirundo("report", "findings", self.period, "--dir", reports, "--format", "json"))
+            printed = json.loads(self._hirundo("report", "findings", self.period, "--format", "json"))
             self._hirundo("report", self.period, "--dir", reports, "--as", "md", "--lang", "ja,en", "-q")
             return printed
         except measure.Failed as failed:

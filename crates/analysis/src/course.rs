@@ -169,7 +169,7 @@ fn id(subject: &Subject, measure: Measure, course: &Course, day: Day) -> String 
 }
 
 /// `YYYY-MM-DD` of a day, by the Gregorian calendar's cycle of 400 years (146,097 days) counted from March.
-fn date(day: Day) -> String {
+pub(crate) fn date(day: Day) -> String {
     let days = i64::from(day) + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

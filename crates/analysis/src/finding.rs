@@ -1,8 +1,9 @@
 //! What the analyses find: each with its subject, days, size and evidence, so that a sentence can be made and checked.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Day;
+use crate::course::date;
 
 /// What a finding is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -62,10 +63,13 @@ pub enum Course {
     /// A temporary excursion of at most some weeks: up (or down), and back. Days are begin and end of it.
     Bulge {
         /// First day above (or below) the level around it.
+        #[serde(serialize_with = "iso")]
         from: Day,
         /// Last such day.
+        #[serde(serialize_with = "iso")]
         to: Day,
         /// Day of the extreme.
+        #[serde(serialize_with = "iso")]
         peak: Day,
         /// Level before and after.
         base: f64,
@@ -75,8 +79,10 @@ pub enum Course {
     /// Up and down several times without a trend; `factor` is upper divided by lower level.
     Swing {
         /// First day.
+        #[serde(serialize_with = "iso")]
         from: Day,
         /// Last day.
+        #[serde(serialize_with = "iso")]
         to: Day,
         /// Number of turns.
         turns: u32,
@@ -86,10 +92,13 @@ pub enum Course {
     /// A few days far above (or below) what the weeks before let expect: both gates of the surge rule.
     Surge {
         /// First day.
+        #[serde(serialize_with = "iso")]
         from: Day,
         /// Last day.
+        #[serde(serialize_with = "iso")]
         to: Day,
         /// Day of the extreme.
+        #[serde(serialize_with = "iso")]
         peak: Day,
         /// Median of the weeks before.
         base: f64,
@@ -101,8 +110,10 @@ pub enum Course {
     /// Practically nothing before `from` (new port), then this much.
     Appear {
         /// First day.
+        #[serde(serialize_with = "iso")]
         from: Day,
         /// Last day of it within the period.
+        #[serde(serialize_with = "iso")]
         to: Day,
         /// Mean rate from then on.
         level: f64,
@@ -112,13 +123,16 @@ pub enum Course {
         /// Which it passes.
         other: Subject,
         /// Day from which it lies above.
+        #[serde(serialize_with = "iso")]
         day: Day,
     },
     /// Last week of the period divided by the first, whatever lies between.
     Growth {
         /// First day of the first week.
+        #[serde(serialize_with = "iso")]
         from: Day,
         /// Last day of the last week.
+        #[serde(serialize_with = "iso")]
         to: Day,
         /// Mean of the first week.
         before: f64,
@@ -134,12 +148,23 @@ pub enum Course {
     },
 }
 
+/// Days leave the program as people write them: `2022-05-18`.
+fn iso<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&date(*day))
+}
+
+fn iso_or_none<S: Serializer>(day: &Option<Day>, serializer: S) -> Result<S::Ok, S::Error> {
+    day.map(date).serialize(serializer)
+}
+
 /// From one level to another.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Trend {
     /// First day of the movement.
+    #[serde(serialize_with = "iso")]
     pub from: Day,
     /// Last day of it.
+    #[serde(serialize_with = "iso")]
     pub to: Day,
     /// Level at the begin: mean of the week before `from` where there is one, else as fitted.
     pub before: f64,
@@ -154,6 +179,7 @@ pub struct Trend {
     /// Whether the movement was still going on at the end of the series.
     pub open: bool,
     /// When the slope changed notably within the movement ("steeply from June on"): that day.
+    #[serde(serialize_with = "iso_or_none")]
     pub steeper_from: Option<Day>,
 }
 

@@ -3,6 +3,7 @@
 use crate::finding::Finding;
 use crate::{Day, Lang};
 
+pub mod behaviour;
 mod calendar;
 mod course;
 mod english;

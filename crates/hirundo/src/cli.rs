@@ -293,16 +293,29 @@ pub struct Report {
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
     /// Write skeletons for the analyst's words, with what was found, the most surprising first
-    Init(ReportOptions),
+    Init {
+        /// Which report.
+        #[command(flatten)]
+        about: ReportAbout,
+        /// What it shows.
+        #[command(flatten)]
+        extent: ReportExtent,
+    },
     /// Say what is missing or no longer agrees with the data; exit status 1 when something is
-    Check(ReportOptions),
+    ///
+    /// Looks at the languages that --lang names, both by default.
+    Check(ReportAbout),
     /// Print all findings with their evidence (for programs: --format json)
-    Findings(ReportOptions),
+    Findings {
+        /// 2022Q2, 2022-04, 2022-06-26
+        #[arg(default_value = "last quarter")]
+        period: String,
+    },
     /// Make up a host investigation of the period's Mirai-type sources, for demonstrations
     Investigate {
         /// Which report.
         #[command(flatten)]
-        options: ReportOptions,
+        about: ReportAbout,
         /// Seed; the same seed makes the same hosts
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -341,24 +354,40 @@ pub enum ReportForm {
     Data,
 }
 
-/// Which report, and how.
+/// Which report.
 #[derive(Clone, Debug, Args)]
-pub struct ReportOptions {
+pub struct ReportAbout {
     /// 2022Q2, 2022-04, 2022-06-26
     #[arg(default_value = "last quarter")]
     pub period: String,
     /// Folder of reports and of the analyst's words
     #[arg(long, default_value = "reports", value_name = "DIR")]
     pub dir: PathBuf,
-    /// What to write
-    #[arg(long = "as", value_enum, value_delimiter = ',', default_value = "html,pdf,md,data")]
-    pub forms: Vec<ReportForm>,
+}
+
+/// How much a report shows, and from where it is looked at.
+#[derive(Clone, Debug, Args)]
+pub struct ReportExtent {
     /// Rows of the tables of ports and regions
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub top: usize,
     /// The home region
     #[arg(long, env = "HIRUNDO_HOME", default_value = "JP", value_name = "CODE")]
     pub home: String,
+}
+
+/// Which report, and how.
+#[derive(Clone, Debug, Args)]
+pub struct ReportOptions {
+    /// Which report.
+    #[command(flatten)]
+    pub about: ReportAbout,
+    /// What it shows.
+    #[command(flatten)]
+    pub extent: ReportExtent,
+    /// What to write
+    #[arg(long = "as", value_enum, value_delimiter = ',', default_value = "html,pdf,md,data")]
+    pub forms: Vec<ReportForm>,
     /// Who may read it; anything but a report for everybody may hold more
     #[arg(long, value_enum, default_value_t = Tlp::Clear)]
     pub tlp: Tlp,

@@ -27,6 +27,17 @@ pub enum Lang {
     Japanese,
 }
 
+impl Lang {
+    /// As names of files have it: `ja`, `en`.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Lang::Japanese => "ja",
+            Lang::English => "en",
+        }
+    }
+}
+
 /// Names of the months in English, January first.
 const MONTHS: [&str; 12] = [
     "January",

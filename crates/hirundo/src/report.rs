@@ -2,6 +2,7 @@
 
 pub mod annotation;
 pub mod assemble;
+pub mod behaviour;
 pub mod check;
 pub mod commentary;
 pub mod devices;

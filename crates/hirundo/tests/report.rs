@@ -41,7 +41,7 @@ fn report(name: &str, args: &[&str]) -> (PathBuf, Ran) {
 
 fn findings() -> &'static Value {
     static FINDINGS: OnceLock<Value> = OnceLock::new();
-    FINDINGS.get_or_init(|| report("findings", &["findings", "2022Q2", "--format", "json"]).1.expect(0).json())
+    FINDINGS.get_or_init(|| quarters().1.run(&["report", "findings", "2022Q2", "--format", "json"]).expect(0).json())
 }
 
 fn day(text: &str) -> i64 {
@@ -61,7 +61,7 @@ fn courses<'a>(subject: &'a str, kind: &'a str) -> impl Iterator<Item = &'static
 /// There is a finding that begins on that day, give or take, with that factor, more or less.
 fn check(subject: &str, kind: &str, from: &str, factor: Option<f64>) {
     let near = |course: &&Value| {
-        let begin = course["from"].as_i64().or(course["day"].as_i64()).unwrap();
+        let begin = day(course["from"].as_str().or(course["day"].as_str()).unwrap());
         let found = course["factor"].as_f64();
         let is_near = factor.is_none_or(|factor| found.is_some_and(|found| (found / factor - 1.0).abs() <= FACTOR_OFF));
         (begin - day(from)).abs() <= DAYS_OFF && is_near

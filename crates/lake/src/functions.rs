@@ -21,7 +21,7 @@ enum Function {
 }
 
 /// Name, arguments and meaning of every function, for the reference.
-pub const REFERENCE: [(&str, &str); 5] = [
+pub const REFERENCE: [(&str, &str); 6] = [
     (
         "ip(address)",
         "an address as text: `src`, `dst`, `victim` (integers) or `src6`, `dst6`, `victim6` (16 bytes)",
@@ -42,6 +42,10 @@ pub const REFERENCE: [(&str, &str); 5] = [
         "slot_secs(slots)",
         "seconds of up-time that `up_slots` of table `sensors` stands for",
     ),
+    (
+        "count_addresses(address)",
+        "how many distinct addresses there are, exact as `count(DISTINCT address)` and faster over many rows; not for many groups",
+    ),
 ];
 
 /// Makes the functions known to a session.
@@ -55,6 +59,7 @@ pub fn register(context: &SessionContext) {
     ] {
         context.register_udf(ScalarUDF::from(Udf::new(function)));
     }
+    crate::distinct::register(context);
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 mod clear;
 pub mod codes;
 pub mod compact;
+mod distinct;
 pub mod encode;
 pub mod error;
 pub mod export;

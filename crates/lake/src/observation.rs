@@ -1,5 +1,6 @@
 //! What a report asks of the lake: named questions, each as SQL complete with its values, so that anyone can ask it again.
 
+use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
 
 use crate::error::Result;
@@ -13,6 +14,8 @@ pub struct Question {
     pub name: &'static str,
     /// The SQL with all values in it.
     pub sql: String,
+    /// The same over what a session keeps (see [`Session::keep`]), where that spares asking again.
+    asked: Option<String>,
 }
 
 impl Question {
@@ -23,6 +26,7 @@ impl Question {
         Question {
             name,
             sql: filled(&bare, values),
+            asked: None,
         }
     }
 
@@ -119,6 +123,27 @@ impl Question {
         Question::new("source_ports", &template, &span(period.0, period))
     }
 
+    /// What one source in `one_in` (chosen by its address) sent to each port at each sensor, day by day: src, region,
+    /// tool, kind, proto, dst_port, sensor, day, first_secs, last_secs, hours (bit n: seen in hour n UTC), packets.
+    #[must_use]
+    pub fn scans(days: Days, one_in: u64) -> Question {
+        let sample = if one_in > 1 {
+            // A Weyl sequence of the addresses: neighbours fall into different classes, each as large as the others.
+            format!("AND CAST(src AS BIGINT) * 40503 / 65536 % {one_in} = 0")
+        } else {
+            String::new()
+        };
+        let template = include_str!("../sql/report/scans.sql").replace("{sample}", &sample);
+        Question::new("scans", &template, &span(days.0, days))
+    }
+
+    /// Day by day at each sensor, what research scanners sent: day, sensor, scanner, packets, addresses.
+    #[must_use]
+    pub fn scanner_days(lead_in: i32, last: i32) -> Question {
+        let template = include_str!("../sql/report/scanner_days.sql");
+        Question::new("scanner_days", template, &[("lead_in", date(lead_in)), ("last", date(last))])
+    }
+
     /// Sources of a tool: src, region.
     #[must_use]
     pub fn tool_sources(period: Days, tool: &str) -> Question {
@@ -136,11 +161,15 @@ impl Question {
     }
 
     /// Their backscatter: host, proto, src_port, sensor, bin (seconds since 1970, ten seconds wide), packets.
+    /// `kept`: the table in which the session keeps just these victims.
     #[must_use]
-    pub fn backscatter(period: Days, packets_min: u64, limit: u32) -> Question {
-        let victims = Question::victims(period, packets_min, limit).sql;
-        let template = include_str!("../sql/report/backscatter.sql").replace("{victims}", &victims);
-        Question::new("backscatter", &template, &span(period.0, period))
+    pub fn backscatter(period: Days, packets_min: u64, limit: u32, kept: Option<&str>) -> Question {
+        let template = include_str!("../sql/report/backscatter.sql");
+        let of = |victims: &str| Question::new("backscatter", &template.replace("{victims}", victims), &span(period.0, period));
+        Question {
+            asked: kept.map(|table| of(&format!("SELECT host FROM {table}")).sql),
+            ..of(&Question::victims(period, packets_min, limit).sql)
+        }
     }
 
     /// A ranking with the period before, as [`Session::top`] gives it.
@@ -171,7 +200,15 @@ impl Session {
     /// # Errors
     /// When the query fails.
     pub async fn answer(&self, question: &Question) -> Result<Answer> {
-        self.ask(&question.sql, &[]).await
+        self.ask(question.asked.as_ref().unwrap_or(&question.sql), &[]).await
+    }
+
+    /// Keeps an answer as a table of that name while the session lasts, for a question that rests on it.
+    ///
+    /// # Errors
+    /// When the batches are not of one schema, or the engine refuses the name.
+    pub fn keep(&self, table: &str, batches: Vec<RecordBatch>) -> Result<()> {
+        self.register(table, batches)
     }
 }
 
@@ -241,8 +278,11 @@ mod tests {
             Question::sensor_ports(period, 10),
             Question::source_ports(period, &filter),
             Question::victims(period, 25, 9),
-            Question::backscatter(period, 25, 9),
+            Question::backscatter(period, 25, 9, None),
             Question::tool_sources(period, "mirai"),
+            Question::scans(period, 1),
+            Question::scans(period, 64),
+            Question::scanner_days(1, 2),
         ] {
             assert!(!question.sql.contains(['$', '{', '}']), "{}: {}", question.name, question.sql);
         }

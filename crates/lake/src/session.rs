@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::dataframe::DataFrame;
+use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::SendableRecordBatchStream;
@@ -166,6 +167,15 @@ impl Session {
             action: "show the plan",
             source,
         })
+    }
+
+    /// Makes batches a table; an empty answer is a table without rows only when a batch tells its columns.
+    pub(crate) fn register(&self, table: &str, batches: Vec<RecordBatch>) -> Result<()> {
+        if let Some(first) = batches.first() {
+            let kept = MemTable::try_new(first.schema(), vec![batches])?;
+            self.context.register_table(table, Arc::new(kept))?;
+        }
+        Ok(())
     }
 
     async fn frame(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<DataFrame> {

@@ -1,5 +1,6 @@
 //! Sentences against golden files, and properties of those of random findings.
 
+mod behaviours;
 mod golden;
 mod property;
 

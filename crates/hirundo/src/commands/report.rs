@@ -5,10 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use hirundo_press::document::Document;
 use hirundo_press::pdf::Fonts;
 
 use super::{Done, block_on, open_lake, today};
-use crate::cli::{self, Global, ReportCommand, ReportForm, ReportOptions};
+use crate::cli::{self, Global, ReportAbout, ReportCommand, ReportExtent, ReportForm, ReportOptions};
 use crate::ingest::roster::range;
 use crate::period::{Day, Lang, Period};
 use crate::report::annotation::Annotations;
@@ -16,9 +17,9 @@ use crate::report::assemble::{Order, document, edition};
 use crate::report::check::{Files, Known, Problem, Severity, check};
 use crate::report::commentary::Commentary;
 use crate::report::devices::{self, Devices};
-use crate::report::facts::{Facts, MARK};
+use crate::report::facts::MARK;
 use crate::report::safety::{self, Edition, Rules, Violation};
-use crate::report::study::Study;
+use crate::report::study::{Study, on_all_cores};
 use crate::report::{quotes, write};
 use crate::view::Format;
 
@@ -30,6 +31,8 @@ const FONTS_DEFAULT: &str = "data/fonts";
 const SURPRISE_MIN: f64 = 8.0;
 /// Broken rules that are listed; the number of all is told.
 const VIOLATIONS_SHOWN: usize = 20;
+/// The home region where a command does not show it.
+const HOME_DEFAULT: &str = "JP";
 /// Rows of the tables of ports and regions, at most.
 const TOP_MAX: usize = 10;
 
@@ -37,54 +40,53 @@ const TOP_MAX: usize = 10;
 pub fn run(global: &Global, command: &cli::Report) -> Result<Done> {
     match &command.command {
         None => make(global, &command.options),
-        Some(ReportCommand::Init(options)) => init(global, options),
-        Some(ReportCommand::Check(options)) => look(global, options),
-        Some(ReportCommand::Findings(options)) => findings(global, options),
-        Some(ReportCommand::Investigate { options, seed, out }) => investigate(global, options, *seed, out),
+        Some(ReportCommand::Init { about, extent }) => init(global, about, extent),
+        Some(ReportCommand::Check(about)) => look(global, about),
+        Some(ReportCommand::Findings { period }) => findings(global, period),
+        Some(ReportCommand::Investigate { about, seed, out }) => investigate(global, about, *seed, out),
     }
 }
 
-/// What every command of `report` begins with.
-async fn study(global: &Global, options: &ReportOptions) -> Result<(hirundo_lake::Session, Study)> {
-    if options.top == 0 || options.top > TOP_MAX {
-        bail!("a table of {} rows cannot be had; hint: --top takes 1 to {TOP_MAX}", options.top);
+/// What can be wrong with the extent of a report.
+fn fits(extent: &ReportExtent) -> Result<()> {
+    if extent.top == 0 || extent.top > TOP_MAX {
+        bail!("a table of {} rows cannot be had; hint: --top takes 1 to {TOP_MAX}", extent.top);
     }
+    if crate::intel::region::code(&extent.home).is_none() {
+        bail!("{:?} is no region; hint: --home JP", extent.home);
+    }
+    Ok(())
+}
+
+/// What every command of `report` begins with. Findings do not depend on the home region.
+async fn study(global: &Global, text: &str, home: &str) -> Result<(hirundo_lake::Session, Study)> {
     let lake = open_lake(global)?;
     let roster = lake.roster()?;
     let session = hirundo_lake::Session::open(&lake, global.threads, hirundo_lake::session::MEMORY_BYTES_DEFAULT)?;
     let Some(span) = session.span().await? else {
         bail!("the lake is empty; hint: fill it with `hirundo ingest PATH`");
     };
-    let Some(period) = Period::parse(&options.period, today())? else {
+    let Some(period) = Period::parse(text, today())? else {
         bail!("a report needs a period; hint: 2022Q2, 2022-04 or 2022-06-26");
     };
     if period.last().0 < span.0 || period.first().0 > span.1 {
         bail!(
-            "nothing was observed in {}; hint: the lake has {} to {}",
-            options.period,
+            "nothing was observed in {text}; hint: the lake has {} to {}",
             Day(span.0).to_date(),
             Day(span.1).to_date()
         );
-    }
-    if crate::intel::region::code(&options.home).is_none() {
-        bail!("{:?} is no region; hint: --home JP", options.home);
     }
     if roster.sensors.iter().all(|sensor| sensor.addresses.is_empty()) {
         tracing::warn!(
             "the addresses that the sensors watch are not known, so nothing checks that the report does not show them; hint: `hirundo ingest --sensors FILE`"
         );
     }
-    let facts = Facts::gather(&session, roster, period, span).await?;
-    let study = Study::make(&session, facts, &options.home).await?;
+    let study = Study::make(&session, roster, period, span, home).await?;
     Ok((session, study))
 }
 
 fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
-    let langs = if global.langs.is_empty() {
-        vec![Lang::Japanese, Lang::English]
-    } else {
-        global.langs.clone()
-    };
+    let langs = langs(global);
     let made = match &options.made {
         Some(text) => match Period::parse(text, today())? {
             Some(day) => day.last(),
@@ -92,25 +94,25 @@ fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
         },
         None => today(),
     };
+    fits(&options.extent)?;
     let fonts = fonts(options)?;
     block_on(global, async {
-        let (session, study) = study(global, options).await?;
+        let (session, study) = study(global, &options.about.period, &options.extent.home).await?;
         let period = study.facts.period;
-        let files = Files::read(&options.dir, &period)?;
+        let files = Files::read(&options.about.dir, &period)?;
         fit(&files, &study, global)?;
         let annotations = annotations(&files)?;
         let devices = found_devices(&session, options, period).await?;
         let rules = rules(&study, options, made);
-        let name = period.to_string();
-        let folder = options.dir.join(&name);
-        let mut written = Vec::new();
-        for lang in langs {
-            let commentary = commentary(&files, lang)?;
+        let begun = crate::clock::now();
+        // A language does not wait for the other: setting pages takes a thread and a second.
+        let documents = on_all_cores(&langs, |lang| {
+            let commentary = commentary(&files, *lang)?;
             let (document, disclosures) = document(&Order {
                 study: &study,
-                lang,
-                top: options.top,
-                home: &options.home,
+                lang: *lang,
+                top: options.extent.top,
+                home: &options.extent.home,
                 rules: &rules,
                 publisher: &options.publisher,
                 made,
@@ -119,15 +121,32 @@ fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
                 devices: devices.as_ref(),
             });
             publishable(&safety::check(&document, &disclosures, &rules), rules.edition)?;
-            let tag = match lang {
-                Lang::Japanese => "ja",
-                Lang::English => "en",
-            };
-            let begin = format!("{name}.{tag}");
-            written.extend(write::write(&folder, &begin, &document, &options.forms, fonts.as_ref())?);
-        }
-        tell(global, &written)
+            Ok((format!("{period}.{}", lang.tag()), document))
+        });
+        // Nothing is written unless all of it may be published.
+        let documents: Vec<(String, Document)> = documents.into_iter().collect::<Result<_>>()?;
+        let folder = options.about.dir.join(period.to_string());
+        let written = on_all_cores(&documents, |(name, document)| {
+            write::write(&folder, name, document, &options.forms, fonts.as_ref())
+        });
+        let written: Vec<Vec<PathBuf>> = written.into_iter().collect::<Result<_>>()?;
+        tracing::debug!("written in {:.2} s", (crate::clock::now() - begun).as_seconds_f64());
+        tell(global, &written.concat())
     })
+}
+
+/// The languages asked for, each once; both when none is.
+fn langs(global: &Global) -> Vec<Lang> {
+    let mut langs: Vec<Lang> = Vec::new();
+    for lang in &global.langs {
+        if !langs.contains(lang) {
+            langs.push(*lang);
+        }
+    }
+    if langs.is_empty() {
+        langs = vec![Lang::Japanese, Lang::English];
+    }
+    langs
 }
 
 fn tell(global: &Global, written: &[PathBuf]) -> Result<Done> {
@@ -193,6 +212,7 @@ fn fit(files: &Files, study: &Study, global: &Global) -> Result<()> {
         period: &study.facts.period,
         facts: &facts,
         findings: &findings,
+        langs: &langs(global),
         surprise_min: f64::INFINITY,
     };
     let written = [files.japanese.is_some(), files.english.is_some(), files.annotations.is_some()];
@@ -247,14 +267,16 @@ fn commentary(files: &Files, lang: Lang) -> Result<Commentary> {
 }
 
 async fn found_devices(session: &hirundo_lake::Session, options: &ReportOptions, period: Period) -> Result<Option<Devices>> {
-    let folder = options.dir.join(INVESTIGATIONS).join(period.to_string());
-    devices::devices(session, &folder, options.recog.as_deref(), MARK, &options.home, period).await
+    let folder = options.about.dir.join(INVESTIGATIONS).join(period.to_string());
+    devices::devices(session, &folder, options.recog.as_deref(), MARK, &options.extent.home, period).await
 }
 
-fn init(global: &Global, options: &ReportOptions) -> Result<Done> {
+fn init(global: &Global, about: &ReportAbout, extent: &ReportExtent) -> Result<Done> {
+    fits(extent)?;
     block_on(global, async {
-        let (_session, study) = study(global, options).await?;
-        let written = quotes::skeleton(&study, options.top, &options.home).write(&options.dir)?;
+        let (_session, study) = study(global, &about.period, &extent.home).await?;
+        let skeleton = quotes::skeleton(&study, extent.top, &extent.home);
+        let written = skeleton.write(&about.dir, &langs(global))?;
         let mut out = std::io::stdout().lock();
         for path in &written.made {
             writeln!(out, "written  {}", path.display())?;
@@ -266,10 +288,10 @@ fn init(global: &Global, options: &ReportOptions) -> Result<Done> {
     })
 }
 
-fn look(global: &Global, options: &ReportOptions) -> Result<Done> {
+fn look(global: &Global, about: &ReportAbout) -> Result<Done> {
     block_on(global, async {
-        let (_session, study) = study(global, options).await?;
-        let files = Files::read(&options.dir, &study.facts.period)?;
+        let (_session, study) = study(global, &about.period, HOME_DEFAULT).await?;
+        let files = Files::read(&about.dir, &study.facts.period)?;
         let facts = quotes::facts(&study);
         let findings = quotes::noted(&study, global.lang());
         let problems = check(
@@ -278,6 +300,7 @@ fn look(global: &Global, options: &ReportOptions) -> Result<Done> {
                 period: &study.facts.period,
                 facts: &facts,
                 findings: &findings,
+                langs: &langs(global),
                 surprise_min: SURPRISE_MIN,
             },
         );
@@ -293,9 +316,9 @@ fn look(global: &Global, options: &ReportOptions) -> Result<Done> {
     })
 }
 
-fn findings(global: &Global, options: &ReportOptions) -> Result<Done> {
+fn findings(global: &Global, period: &str) -> Result<Done> {
     block_on(global, async {
-        let (_session, study) = study(global, options).await?;
+        let (_session, study) = study(global, period, HOME_DEFAULT).await?;
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         match global.format {
             Format::Json => {
@@ -325,16 +348,16 @@ fn findings(global: &Global, options: &ReportOptions) -> Result<Done> {
     })
 }
 
-fn investigate(global: &Global, options: &ReportOptions, seed: u64, out: &Option<PathBuf>) -> Result<Done> {
+fn investigate(global: &Global, about: &ReportAbout, seed: u64, out: &Option<PathBuf>) -> Result<Done> {
     block_on(global, async {
         let session = super::session(global, hirundo_lake::session::MEMORY_BYTES_DEFAULT)?;
-        let Some(period) = super::period(&session, &options.period).await? else {
+        let Some(period) = super::period(&session, &about.period).await? else {
             bail!("the lake is empty; hint: fill it with `hirundo ingest PATH`");
         };
         let text = devices::simulated(&session, MARK, period, seed).await?;
         let path = out
             .clone()
-            .unwrap_or_else(|| options.dir.join(INVESTIGATIONS).join(period.to_string()).join("simulated.ndjson"));
+            .unwrap_or_else(|| about.dir.join(INVESTIGATIONS).join(period.to_string()).join("simulated.ndjson"));
         put(&path, &text)?;
         if !global.quiet {
             writeln!(

@@ -24,8 +24,20 @@ pub const SOURCE_CHARS_MAX: usize = 200;
 pub const LINK_CHARS_MAX: usize = 2_000;
 
 /// Figures that draw marks, by the names that `figures` of an annotation takes: those of daily courses.
-/// `phenomena` are the figures of all sections about findings.
-pub const FIGURES: [&str; 6] = ["ports", "regions", "mirai", "mirai-regions", "mirai-home", "phenomena"];
+/// `phenomena` are the figures of all sections about findings; one of them alone is named by what it is about, as
+/// findings are: `port-5501-tcp`, `region-tw` (see [`is_subject`]).
+pub const FIGURES: [&str; 8] = [
+    "ports",
+    "regions",
+    "mirai",
+    "mirai-regions",
+    "mirai-home",
+    "phenomena",
+    "region-outages",
+    "scanners",
+];
+/// How names of what a finding is about begin.
+const SUBJECTS: [&str; 4] = ["port-", "region-", "tool-", "as"];
 
 /// A text in each language it was written in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,12 +123,12 @@ impl Annotations {
         self.entries.iter().filter(is_outside).collect()
     }
 
-    /// The marks of a figure: those for it (a name of [`FIGURES`]) whose day it shows. `report` is the
+    /// The marks of a figure: those for it (its name of [`FIGURES`], and what it is about) whose day it shows. `report` is the
     /// period of the report, which the numbers go by; `shown` the days that the figure shows. What lasts
     /// several days is marked on the first of them that the figure shows.
     #[must_use]
-    pub fn marks(&self, report: &Period, shown: &Period, figure: &str, lang: Lang) -> Vec<Mark> {
-        let on_figure = |entry: &Annotation| entry.figures.is_empty() || entry.figures.iter().any(|name| name == figure);
+    pub fn marks(&self, report: &Period, shown: &Period, figure: &[&str], lang: Lang) -> Vec<Mark> {
+        let on_figure = |entry: &Annotation| entry.figures.is_empty() || entry.figures.iter().any(|name| figure.contains(&name.as_str()));
         self.numbered(report)
             .into_iter()
             .filter(|(_, entry)| on_figure(entry))
@@ -142,6 +154,15 @@ impl Annotations {
             })
             .collect()
     }
+}
+
+/// Whether a name is one that findings have for what they are about: `port-5501-tcp`, `region-tw`, `as64500`.
+#[must_use]
+pub fn is_subject(name: &str) -> bool {
+    let rest = SUBJECTS.iter().find_map(|begin| name.strip_prefix(begin));
+    let is_letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(is_letter) && rest.chars().any(char::is_alphanumeric))
+        && (!name.starts_with("as") || name.chars().skip(2).all(|letter| letter.is_ascii_digit()))
 }
 
 /// The part of the entry's days that lies within the period.

@@ -1,6 +1,7 @@
 //! The document of a report out of the study and the analyst's words, section by section.
 
 mod appendix;
+mod behaviour;
 mod mirai;
 mod others;
 mod overview;
@@ -14,8 +15,8 @@ use hirundo_press::document::{Block, Data, Document, Fact, Figure, Inline, Secti
 
 use super::annotation::Annotations;
 use super::commentary::{Commentary, Place};
-use super::facts::{Facts, Ranking};
-use super::figures::{COUNT_MIN, number, quoted};
+use super::facts::{Facts, Ranked, Ranking};
+use super::figures::{COUNT_MIN, number, portion, quoted};
 use super::names::Names;
 use super::safety::{Disclosure, Edition, Granularity, Rules, Shown};
 use super::study::Study;
@@ -180,8 +181,8 @@ impl Desk<'_> {
         blocks.extend(section.map(|section| Block::Commentary(section.text.clone())));
     }
 
-    /// Marks of annotations for a figure that shows the report's period.
-    fn marks(&self, figure: &str) -> Vec<Mark> {
+    /// Marks of annotations for a figure that shows the report's period: its name, and what it is about.
+    fn marks(&self, figure: &[&str]) -> Vec<Mark> {
         let period = &self.facts.period;
         self.order.annotations.marks(period, period, figure, self.order.lang)
     }
@@ -263,6 +264,13 @@ impl Desk<'_> {
         !rules.edition.is_public() || is_top || is_common
     }
 
+    /// Whether a subject may be named with its total in a table of this edition.
+    fn may_be_listed(&self, subject: &Subject) -> bool {
+        let shown = self.shown(subject);
+        let rules = &self.order.rules;
+        !rules.edition.is_public() || shown.sensors >= rules.sensors_min || shown.rank.is_some_and(|rank| rank <= rules.top)
+    }
+
     /// Rank in the period before, as the tables write it.
     fn before(&self, rank: Option<u64>) -> String {
         match (rank, self.facts.before) {
@@ -275,13 +283,13 @@ impl Desk<'_> {
 
     /// Rows of a ranking: rank, name, rank before.
     fn ranked_rows(&self, ranking: &Ranking) -> Vec<Vec<String>> {
-        let row = |ranked: &super::facts::Ranked| {
+        let row = |ranked: &Ranked| {
             vec![
                 ranked.rank.to_string(),
                 self.names.label(&ranked.subject),
                 self.before(ranked.rank_before),
                 count(ranked.value),
-                format!("{:.1}", ranked.percent),
+                portion(ranked.value, total_of(ranked), 1),
             ]
         };
         ranking.rows.iter().take(self.order.top).map(row).collect()
@@ -337,6 +345,15 @@ impl Desk<'_> {
             Block::Facts(self.story(&findings, data))
         };
         subjects.iter().map(story).collect()
+    }
+}
+
+/// The whole of which a row of a ranking has its share.
+fn total_of(ranked: &Ranked) -> f64 {
+    if ranked.percent > 0.0 {
+        100.0 * ranked.value / ranked.percent
+    } else {
+        0.0
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::annotation::{self, Annotations};
+use super::annotation::{self, Annotations, FIGURES};
 use super::commentary::{self, Commentary, Facts, Place, Section, Verdict, judge, shown};
 use super::nearest;
 use super::skeleton::ANNOTATIONS_FILE;
@@ -77,6 +77,8 @@ pub struct Known<'a> {
     pub facts: &'a Facts,
     /// What was found.
     pub findings: &'a [Noted],
+    /// The languages that the report is made in; files of others are not looked at.
+    pub langs: &'a [Lang],
     /// Findings from this surprise on are worth a word.
     pub surprise_min: f64,
 }
@@ -134,17 +136,26 @@ fn read(path: &Path, bytes_max: usize) -> io::Result<Option<String>> {
 #[must_use]
 pub fn check(files: &Files, known: &Known<'_>) -> Vec<Problem> {
     let mut list = List { problems: Vec::new() };
-    let japanese = list.commentary(files.japanese.as_deref(), Lang::Japanese, known);
-    let english = list.commentary(files.english.as_deref(), Lang::English, known);
+    let mut commentary = |text: &Option<String>, lang| {
+        let is_wanted = known.langs.contains(&lang);
+        is_wanted.then(|| list.commentary(text.as_deref(), lang, known)).flatten()
+    };
+    let japanese = commentary(&files.japanese, Lang::Japanese);
+    let english = commentary(&files.english, Lang::English);
     if let (Some(japanese), Some(english)) = (&japanese, &english) {
         list.one_sided(japanese, english, &file(known.period, Lang::English));
         list.one_sided(english, japanese, &file(known.period, Lang::Japanese));
     }
     list.silent(&[japanese, english], known);
-    list.annotations(files.annotations.as_deref(), known.period);
+    list.annotations(files.annotations.as_deref(), known);
     list.problems
         .sort_by(|first, second| (first.severity, &first.file, first.line).cmp(&(second.severity, &second.file, second.line)));
     list.problems
+}
+
+/// Whether the id of a finding is about that subject.
+fn is_about(id: &str, subject: &str) -> bool {
+    id.strip_prefix(subject).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The file of commentary, relative to the folder of reports.
@@ -332,7 +343,7 @@ impl List {
         let is_silent = |finding: &&Noted| finding.surprise >= known.surprise_min && !is_spoken(&finding.id);
         let mut silent: Vec<&Noted> = known.findings.iter().filter(is_silent).collect();
         silent.sort_by(|first, second| second.surprise.total_cmp(&first.surprise));
-        let file = file(known.period, Lang::Japanese);
+        let file = file(known.period, known.langs.first().copied().unwrap_or_default());
         for finding in silent.iter().take(SILENT_MAX) {
             let what = format!(
                 "nothing is said about `{}` (surprise {:.1}): {}",
@@ -352,7 +363,8 @@ impl List {
         }
     }
 
-    fn annotations(&mut self, text: Option<&str>, period: &Period) {
+    fn annotations(&mut self, text: Option<&str>, known: &Known<'_>) {
+        let period = known.period;
         let file = Path::new(ANNOTATIONS_FILE);
         let Some(text) = text else {
             let hint = format!("`hirundo report init {period}` writes one with examples");
@@ -370,10 +382,17 @@ impl List {
         };
         for (_, entry) in annotations.numbered(period) {
             for (lang, key) in [(Lang::Japanese, "text.ja"), (Lang::English, "text.en")] {
-                if entry.text.only(lang).is_none() {
+                if known.langs.contains(&lang) && entry.text.only(lang).is_none() {
                     let what = format!("an entry without `{key}`; the other language stands in");
                     self.add(Severity::Warning, file, entry.line, what, format!("add `{key}`"));
                 }
+            }
+        }
+        for (_, entry) in annotations.numbered(period) {
+            let is_known = |name: &str| FIGURES.contains(&name) || known.findings.iter().any(|finding| is_about(&finding.id, name));
+            for name in entry.figures.iter().filter(|name| !is_known(name)) {
+                let what = format!("no finding is about `{name}`, so the mark is on no figure");
+                self.add(Severity::Warning, file, entry.line, what, "take the name from an id that `report findings` lists");
             }
         }
         let outside = annotations.outside(period);

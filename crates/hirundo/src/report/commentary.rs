@@ -61,6 +61,12 @@ pub enum Place {
     Phenomena,
     /// Seen from different places.
     PlacesCompared,
+    /// Falls of the number of a region's sources.
+    RegionOutages,
+    /// Scans as events.
+    Scans,
+    /// Groups of sources that behave alike.
+    Campaigns,
     /// Victims of denial of service.
     Backscatter,
     /// Known research scanners.
@@ -211,7 +217,7 @@ impl CommentaryError {
 
 impl Place {
     /// The places that every report has, in its order.
-    pub const ALL: [Place; 13] = [
+    pub const ALL: [Place; 16] = [
         Place::Summary,
         Place::Ports,
         Place::Regions,
@@ -221,6 +227,9 @@ impl Place {
         Place::Devices,
         Place::Phenomena,
         Place::PlacesCompared,
+        Place::RegionOutages,
+        Place::Scans,
+        Place::Campaigns,
         Place::Backscatter,
         Place::Scanners,
         Place::Notifications,
@@ -240,6 +249,9 @@ impl Place {
             Place::Devices => "devices",
             Place::Phenomena => "phenomena",
             Place::PlacesCompared => "places-compared",
+            Place::RegionOutages => "region-outages",
+            Place::Scans => "scans",
+            Place::Campaigns => "campaigns",
             Place::Backscatter => "backscatter",
             Place::Scanners => "scanners",
             Place::Notifications => "notifications",
@@ -262,6 +274,9 @@ impl Place {
             | Place::Devices
             | Place::Phenomena
             | Place::PlacesCompared
+            | Place::RegionOutages
+            | Place::Scans
+            | Place::Campaigns
             | Place::Backscatter
             | Place::Scanners
             | Place::Notifications
@@ -283,6 +298,9 @@ impl fmt::Display for Place {
             | Place::Devices
             | Place::Phenomena
             | Place::PlacesCompared
+            | Place::RegionOutages
+            | Place::Scans
+            | Place::Campaigns
             | Place::Backscatter
             | Place::Scanners
             | Place::Notifications
@@ -343,6 +361,9 @@ impl Commentary {
             | Place::Devices
             | Place::Phenomena
             | Place::PlacesCompared
+            | Place::RegionOutages
+            | Place::Scans
+            | Place::Campaigns
             | Place::Backscatter
             | Place::Scanners
             | Place::Notifications
@@ -354,9 +375,5 @@ impl Commentary {
 /// The file of the commentary on a period: `commentary/2022Q2.ja.md` below the folder of reports.
 #[must_use]
 pub fn path(folder: &Path, period: &Period, lang: Lang) -> PathBuf {
-    let lang = match lang {
-        Lang::Japanese => "ja",
-        Lang::English => "en",
-    };
-    folder.join("commentary").join(format!("{period}.{lang}.md"))
+    folder.join("commentary").join(format!("{period}.{}.md", lang.tag()))
 }

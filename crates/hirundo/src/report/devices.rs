@@ -17,6 +17,8 @@ use crate::period::{Day, Lang, Period};
 const REGIONS_SHOWN: usize = 8;
 /// Investigated addresses below which a region is not shown.
 const INVESTIGATED_MIN: u64 = 10;
+/// Addresses below which a class is not told by itself; as [`super::figures::COUNT_MIN`].
+const ADDRESSES_MIN: u64 = 10;
 
 /// What an address may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +27,8 @@ pub enum Kind {
     One(Class),
     /// Several devices behind one address: several candidates.
     Several,
+    /// Classes with so few addresses that they are not told by themselves.
+    Few,
 }
 
 /// The sources of one region.
@@ -128,8 +132,7 @@ fn tally(investigation: &Investigation, regions: &HashMap<u32, String>, home: &s
     let mut shown: Vec<Region> = by_region
         .into_iter()
         .map(|(region, (kinds, looked_up))| {
-            let mut classes: Vec<(Kind, u64)> = kinds.into_iter().collect();
-            classes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+            let classes = frequent(kinds);
             Region {
                 region: region.clone(),
                 investigated: classes.iter().map(|(_, count)| count).sum(),
@@ -154,6 +157,26 @@ fn tally(investigation: &Investigation, regions: &HashMap<u32, String>, home: &s
     }
 }
 
+/// Classes, most frequent first; those with few addresses in one, for each could be a host that somebody knows. The
+/// least frequent of the others goes with them while what is in it would still be few: it is what the others leave of
+/// the whole.
+fn frequent(kinds: BTreeMap<Kind, u64>) -> Vec<(Kind, u64)> {
+    let mut classes: Vec<(Kind, u64)> = kinds.into_iter().collect();
+    classes.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut few = 0;
+    while let Some((_, addresses)) = classes.last().copied()
+        && (addresses < ADDRESSES_MIN || (1..ADDRESSES_MIN).contains(&few))
+    {
+        few += addresses;
+        classes.pop();
+    }
+    if few > 0 {
+        let at = classes.partition_point(|(_, addresses)| *addresses >= few);
+        classes.insert(at, (Kind::Few, few));
+    }
+    classes
+}
+
 fn kind(candidates: &Candidates) -> Kind {
     let mut classes = candidates.classes.iter();
     match (classes.next(), classes.next()) {
@@ -171,6 +194,8 @@ impl Kind {
             (Kind::One(class), Lang::Japanese) => class.japanese(),
             (Kind::Several, Lang::English) => "Several devices",
             (Kind::Several, Lang::Japanese) => "複数の機器",
+            (Kind::Few, Lang::English) => "Less frequent classes",
+            (Kind::Few, Lang::Japanese) => "少数の種別（合計）",
         }
     }
 
@@ -181,6 +206,7 @@ impl Kind {
         }
         match self {
             Kind::Several => "several devices behind one address",
+            Kind::Few => "of less frequent classes",
             Kind::One(class) => match class {
                 Class::VideoRecorder => "video recorders",
                 Class::Camera => "network cameras",
@@ -226,12 +252,12 @@ impl Devices {
         for region in &self.regions {
             for (kind, addresses) in &region.classes {
                 text.push_str(&format!(
-                    "{},{},{},{},{:.1}\n",
+                    "{},{},{},{},{}\n",
                     super::figures::quoted(&names.region_name(&region.region)),
                     super::figures::quoted(kind.label(lang)),
                     super::figures::published(Some(*addresses as f64), 0),
                     region.investigated,
-                    100.0 * *addresses as f64 / region.investigated.max(1) as f64
+                    super::figures::portion(*addresses as f64, region.investigated as f64, 1)
                 ));
             }
         }
@@ -250,4 +276,29 @@ pub async fn simulated(session: &Session, tool: &str, period: Period, seed: u64)
         .collect();
     let until = period.last().plus(14).to_date().and_hms_opt(0, 0, 0).unwrap_or_default().and_utc();
     Ok(crate::investigation::simulate(&addresses, until, seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_addresses_are_not_told_by_class() {
+        let all = [Class::Router, Class::VideoRecorder, Class::Nas, Class::Camera].map(Kind::One);
+        for (counts, expected) in [
+            (&[40, 30, 20, 10][..], &[40, 30, 20, 10][..]),
+            // Two that are few, together not few.
+            (&[40, 30, 6, 5], &[40, 30, 11]),
+            // One that is few: the next goes with it, for what is left of the whole would tell it.
+            (&[40, 30, 20, 5], &[40, 30, 25]),
+            (&[40, 12, 3, 1], &[40, 16]),
+            (&[10, 1], &[11]),
+            (&[4, 6], &[10]),
+        ] {
+            let told = frequent(all.into_iter().zip(counts.iter().copied()).collect());
+            let found: Vec<u64> = told.iter().map(|(_, addresses)| *addresses).collect();
+            assert_eq!(found, expected, "{counts:?}");
+            assert!(told.iter().all(|(kind, addresses)| *addresses >= ADDRESSES_MIN || *kind == Kind::Few));
+        }
+    }
 }

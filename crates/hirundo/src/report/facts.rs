@@ -22,6 +22,16 @@ const REGIONS_FOLLOWED: usize = 120;
 const PORT_PACKETS_MIN: u64 = 50;
 /// The mark that a report always speaks of.
 pub const MARK: &str = "mirai";
+/// What is counted day by day, in the order in which it is told of.
+const COUNTED: [&str; 7] = [
+    "ports",
+    "regions",
+    "region-sources",
+    "mirai-regions",
+    "mirai-region-sources",
+    "marks",
+    "networks",
+];
 /// Rows that a ranking is asked for: enough to find the rank of the home region.
 const RANKS_ASKED: i64 = 300;
 
@@ -65,6 +75,20 @@ pub struct Totals {
     pub dropped: f64,
 }
 
+/// When what observed, in a period and before it.
+pub struct Cover {
+    /// The period.
+    pub period: Period,
+    before: Option<Period>,
+    /// First day of the history.
+    pub lead_in: i32,
+    sensors: Vec<String>,
+    coverage: Coverage,
+    rows: Rows,
+    /// Packets kept each day, all sensors together, from `lead_in` on.
+    pub kept: Vec<f64>,
+}
+
 /// What is known of the traffic of a period.
 pub struct Facts {
     /// The period.
@@ -95,6 +119,10 @@ pub struct Facts {
     pub mark_region_hosts: Ranking,
     /// Research scanners by packets.
     pub scanners: Ranking,
+    /// Their packets, day by day at each sensor.
+    pub scanner_counts: Vec<Counts>,
+    /// The question behind them.
+    pub scanner_days: Rows,
     /// Daily counts by sensor.
     pub counts: Vec<Counts>,
     /// The questions behind `counts`, by name of what they count.
@@ -102,18 +130,41 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Asks everything.
-    pub async fn gather(session: &Session, roster: Roster, period: Period, span: (i32, i32)) -> Result<Facts> {
+    /// Asks when each sensor observed: the ground that everything else stands on.
+    pub async fn cover(session: &Session, period: Period, span: (i32, i32)) -> Result<Cover> {
         let days = (period.first().0, period.last().0);
-        let before = period.previous().filter(|before| before.last().0 >= span.0);
         let lead_in = span.0.max(days.0 - LEAD_IN_DAYS).min(days.0);
-        let coverage_rows = Rows::ask(session, Question::coverage(lead_in, days.1)).await?;
-        let (sensors, coverage) = coverage_of(&coverage_rows, lead_in, days.1)?;
-        let table = Table {
-            sensors: sensors.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect(),
-            first: lead_in,
-            days: coverage.up.first().map_or(0, Vec::len),
-        };
+        let rows = Rows::ask(session, Question::coverage(lead_in, days.1)).await?;
+        let (sensors, coverage) = coverage_of(&rows, lead_in, days.1)?;
+        let mut kept = vec![0.0; coverage.up.first().map_or(0, Vec::len)];
+        for (day, packets) in rows.days("day")?.into_iter().zip(rows.counts("kept")?) {
+            if let Some(sum) = usize::try_from(day - lead_in).ok().and_then(|at| kept.get_mut(at)) {
+                *sum += packets;
+            }
+        }
+        Ok(Cover {
+            period,
+            before: period.previous().filter(|before| before.last().0 >= span.0),
+            lead_in,
+            sensors,
+            coverage,
+            rows,
+            kept,
+        })
+    }
+
+    /// Asks everything else.
+    pub async fn gather(session: &Session, roster: Roster, cover: Cover) -> Result<Facts> {
+        let Cover {
+            period,
+            before,
+            lead_in,
+            sensors,
+            coverage,
+            rows: coverage_rows,
+            kept: _,
+        } = cover;
+        let days = (period.first().0, period.last().0);
         let marked = Filter {
             marks: vec![MARK.to_owned()],
             ..Filter::default()
@@ -123,15 +174,57 @@ impl Facts {
             ..Filter::default()
         };
         let all = Filter::default();
-        let ranking = async |subject, measure, filter: &Filter| ranking(session, subject, measure, filter, period, before).await;
+        let settled = session.is_settled((lead_in, days.1));
+        let days_before = before.map_or((1, 0), |before| (before.first().0, before.last().0));
+        let ranking =
+            |subject, measure, filter: &Filter| Question::ranking(session, subject, measure, filter, days, days_before, RANKS_ASKED);
+        // Those that take longest first, so that at the end all threads have something to do.
+        let counted: [(&'static str, Question); 7] = [
+            ("networks", Question::network_days(lead_in, days, NETWORKS_FOLLOWED)),
+            ("region-sources", Question::region_sources(lead_in, days.1, &all, settled)),
+            ("mirai-region-sources", Question::region_sources(lead_in, days.1, &of_tool, settled)),
+            ("regions", Question::region_days(lead_in, days.1, &all)),
+            ("mirai-regions", Question::region_days(lead_in, days.1, &marked)),
+            ("ports", Question::port_days(lead_in, days, PORT_PACKETS_MIN, PORTS_FOLLOWED)),
+            ("marks", Question::mark_days(lead_in, days.1)),
+        ];
+        let names = counted.each_ref().map(|(name, _)| *name);
+        let mut questions = vec![
+            Question::distinct_sources(days),
+            ranking(Subject::Regions, Measure::CumulativeSources, &all),
+            ranking(Subject::Regions, Measure::CumulativeSources, &of_tool),
+            ranking(Subject::Scanners, Measure::Packets, &all),
+        ];
+        questions.extend(counted.map(|(_, question)| question));
+        questions.extend([
+            ranking(Subject::Ports, Measure::Packets, &all),
+            ranking(Subject::Regions, Measure::Packets, &all),
+            ranking(Subject::Regions, Measure::Packets, &marked),
+            Question::totals(days),
+            Question::scanner_days(lead_in, days.1),
+        ]);
+        let mut answers = Rows::ask_all(session, questions).await?.into_iter();
+        let mut next = || answers.next().context("a question of the report has no answer");
+        let sources = next()?;
+        let region_hosts = ranked(Subject::Regions, next()?)?;
+        let mark_region_hosts = ranked(Subject::Regions, next()?)?;
+        let scanners = ranked(Subject::Scanners, next()?)?;
+        let series: Vec<(&'static str, Rows)> = names.into_iter().map(|name| Ok((name, next()?))).collect::<Result<_>>()?;
+        let ports = ranked(Subject::Ports, next()?)?;
+        let regions = ranked(Subject::Regions, next()?)?;
+        let mark_regions = ranked(Subject::Regions, next()?)?;
+        let packets = next()?;
+        let scanner_days = next()?;
         let mut facts = Facts {
-            totals: totals(session, &coverage_rows, days).await?,
-            ports: ranking(Subject::Ports, Measure::Packets, &all).await?,
-            regions: ranking(Subject::Regions, Measure::Packets, &all).await?,
-            mark_regions: ranking(Subject::Regions, Measure::Packets, &marked).await?,
-            region_hosts: ranking(Subject::Regions, Measure::CumulativeSources, &all).await?,
-            mark_region_hosts: ranking(Subject::Regions, Measure::CumulativeSources, &of_tool).await?,
-            scanners: ranking(Subject::Scanners, Measure::Packets, &all).await?,
+            totals: totals(&packets, &sources, &coverage_rows, days)?,
+            ports,
+            regions,
+            mark_regions,
+            region_hosts,
+            mark_region_hosts,
+            scanners,
+            scanner_counts: Vec::new(),
+            scanner_days,
             period,
             before,
             lead_in: Day(lead_in),
@@ -142,21 +235,24 @@ impl Facts {
             counts: Vec::new(),
             sources: BTreeMap::new(),
         };
-        let settled = session.is_settled((lead_in, days.1));
-        for (name, question) in [
-            ("ports", Question::port_days(lead_in, days, PORT_PACKETS_MIN, PORTS_FOLLOWED)),
-            ("regions", Question::region_days(lead_in, days.1, &all)),
-            ("region-sources", Question::region_sources(lead_in, days.1, &all, settled)),
-            ("mirai-regions", Question::region_days(lead_in, days.1, &marked)),
-            ("mirai-region-sources", Question::region_sources(lead_in, days.1, &of_tool, settled)),
-            ("marks", Question::mark_days(lead_in, days.1)),
-            ("networks", Question::network_days(lead_in, days, NETWORKS_FOLLOWED)),
-        ] {
-            let rows = Rows::ask(session, question).await?;
-            table.count(name, &rows, &mut facts.counts)?;
-            facts.sources.insert(name, rows);
-        }
+        facts.count(series)?;
         Ok(facts)
+    }
+
+    /// Takes daily counts by sensor, in the order in which series are told of.
+    fn count(&mut self, mut answers: Vec<(&'static str, Rows)>) -> Result<()> {
+        let table = Table {
+            sensors: self.sensors.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect(),
+            first: self.lead_in.0,
+            days: self.coverage.up.first().map_or(0, Vec::len),
+        };
+        self.scanner_counts = table.of_scanners(&self.scanner_days)?;
+        answers.sort_by_key(|(name, _)| COUNTED.iter().position(|known| known == name));
+        for (name, rows) in answers {
+            table.count(name, &rows, &mut self.counts)?;
+            self.sources.insert(name, rows);
+        }
+        Ok(())
     }
 
     /// Daily counts of a subject.
@@ -167,9 +263,7 @@ impl Facts {
     }
 }
 
-async fn totals(session: &Session, coverage: &Rows, days: (i32, i32)) -> Result<Totals> {
-    let packets = Rows::ask(session, Question::totals(days)).await?;
-    let sources = Rows::ask(session, Question::distinct_sources(days)).await?;
+fn totals(packets: &Rows, sources: &Rows, coverage: &Rows, days: (i32, i32)) -> Result<Totals> {
     let day = coverage.days("day")?;
     let sum = |name: &str| -> Result<f64> {
         let values = coverage.counts(name)?;
@@ -185,18 +279,8 @@ async fn totals(session: &Session, coverage: &Rows, days: (i32, i32)) -> Result<
     })
 }
 
-async fn ranking(
-    session: &Session,
-    subject: Subject,
-    measure: Measure,
-    filter: &Filter,
-    period: Period,
-    before: Option<Period>,
-) -> Result<Ranking> {
-    let now = (period.first().0, period.last().0);
-    let days_before = before.map_or((1, 0), |before| (before.first().0, before.last().0));
-    let question = Question::ranking(session, subject, measure, filter, now, days_before, RANKS_ASKED);
-    let source = Rows::ask(session, question).await?;
+/// A ranking out of the answer to its question.
+fn ranked(subject: Subject, source: Rows) -> Result<Ranking> {
     let subjects = match subject {
         Subject::Ports => ports_of(&source)?,
         Subject::Scanners => source.texts("scanner")?.into_iter().map(|name| Some(About::Tool(name?))).collect(),
@@ -298,6 +382,13 @@ impl Table {
             out.append(&mut counts);
         }
         Ok(())
+    }
+
+    /// Research scanners, as tools by the names of their organisations.
+    fn of_scanners(&self, rows: &Rows) -> Result<Vec<Counts>> {
+        let names = rows.texts("scanner")?.into_iter();
+        let subjects: Vec<Option<About>> = names.map(|name| Some(About::Tool(name?))).collect();
+        self.of(rows, &subjects, &rows.counts("packets")?, Counted::Packets)
     }
 
     fn of(&self, rows: &Rows, subjects: &[Option<About>], values: &[f64], measure: Counted) -> Result<Vec<Counts>> {

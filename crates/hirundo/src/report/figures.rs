@@ -29,11 +29,23 @@ pub struct Frame {
 
 /// A line chart of rates, and its data.
 pub fn lines(names: Names, frame: Frame, period: Period, series: &[&Series], marks: &[Mark]) -> (Figure, Data) {
+    lines_named(&|subject| names.label(subject), names, frame, period, series, marks)
+}
+
+/// The same with names of its own.
+pub fn lines_named(
+    label: &dyn Fn(&Subject) -> String,
+    names: Names,
+    frame: Frame,
+    period: Period,
+    series: &[&Series],
+    marks: &[Mark],
+) -> (Figure, Data) {
     let shown = shown(period, series);
     let mut chart = Chart::new(frame.caption.clone(), unit(names, series), shown, names.0);
     for one in series {
         let at = |day: Day| rate(one, day.0);
-        let mut line = Line::new(names.label(&one.subject), shown.days().map(at).collect());
+        let mut line = Line::new(label(&one.subject), shown.days().map(at).collect());
         line.lead_in = (1..=MEAN_LEAD).rev().map(|back| at(shown.first().plus(-back))).collect();
         chart.series.push(line);
     }
@@ -41,7 +53,7 @@ pub fn lines(names: Names, frame: Frame, period: Period, series: &[&Series], mar
     let data = Data {
         id: frame.id.to_owned(),
         title: frame.caption.clone(),
-        csv: csv(&chart, shown, series, names),
+        csv: csv(&chart, shown, series, label),
         sql: frame.sql,
     };
     (figure(&chart, frame.id, frame.caption, frame.note), data)
@@ -93,11 +105,11 @@ fn unit(names: Names, series: &[&Series]) -> String {
 }
 
 /// Day, series, what was counted, the part of the network that observed, the rate drawn and its mean.
-fn csv(chart: &Chart, shown: Period, series: &[&Series], names: Names) -> String {
+fn csv(chart: &Chart, shown: Period, series: &[&Series], label: &dyn Fn(&Subject) -> String) -> String {
     let mut text = String::from("day,series,counted,observed_share,rate,mean_7_days\n");
     let days = shown.len_days();
     for (one, line) in series.iter().zip(&chart.series) {
-        let name = quoted(&names.label(&one.subject));
+        let name = quoted(&label(&one.subject));
         for (day, mean) in shown.days().zip(line.mean(days)) {
             let at = usize::try_from(day.0 - one.first).ok();
             let cell = |values: &[f64]| at.and_then(|at| values.get(at).copied());
@@ -122,6 +134,19 @@ pub fn published(value: Option<f64>, digits: usize) -> String {
     number(value, digits)
 }
 
+/// Per cent that a count makes of a whole, as it is published: of a small one only as a bound, for from the
+/// percentage and the whole the count could be computed.
+pub fn portion(part: f64, whole: f64, digits: usize) -> String {
+    if whole < COUNT_MIN {
+        return "–".to_owned();
+    }
+    if part >= COUNT_MIN {
+        return number(Some(100.0 * part / whole), digits);
+    }
+    let unit = (0..digits).fold(1.0, |unit, _| unit * 10.0);
+    format!("<{:.digits$}", (100.0 * COUNT_MIN / whole * unit).ceil() / unit)
+}
+
 /// A number, or nothing.
 pub fn number(value: Option<f64>, digits: usize) -> String {
     value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
@@ -139,4 +164,25 @@ pub fn quoted(text: &str) -> String {
 /// The series of a subject.
 pub fn find<'a>(all: &'a [Series], subject: &Subject, measure: Measure) -> Option<&'a Series> {
     all.iter().find(|series| series.subject == *subject && series.measure == measure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_does_not_tell_a_small_count() {
+        for (part, whole, expected) in [
+            (50.0, 400.0, "12.5"),
+            (10.0, 400.0, "2.5"),
+            (9.0, 400.0, "<2.5"),
+            (0.0, 400.0, "<2.5"),
+            (3.0, 70.0, "<14.3"),
+            (4.0, 9.0, "–"),
+            (0.0, 0.0, "–"),
+        ] {
+            assert_eq!(portion(part, whole, 1), expected, "{part} of {whole}");
+        }
+        assert_eq!(portion(3.0, 70.0, 0), "<15");
+    }
 }

@@ -1,16 +1,22 @@
 //! The answer to a named question as plain values, and as the CSV that is published with it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float64Type};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
+use futures::{StreamExt, TryStreamExt};
 use hirundo_lake::{Question, Session};
 
 use crate::view::{self, Format, Options};
 
 /// Most rows of an answer that is taken into memory; more is refused.
 const ROWS_MAX: usize = 4_000_000;
+
+/// Questions asked side by side: while one of them is planned or gathers its last rows on one thread, others use the rest.
+const SIDE_BY_SIDE: usize = 4;
 
 /// An answer, with the question.
 pub struct Rows {
@@ -58,6 +64,12 @@ impl Rows {
         Ok(Rows { question, batches })
     }
 
+    /// Asks several questions side by side; the answers in the order of the questions.
+    pub async fn ask_all(session: &Session, questions: Vec<Question>) -> Result<Vec<Rows>> {
+        let asked = questions.into_iter().map(|question| Rows::ask(session, question));
+        futures::stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
@@ -81,6 +93,43 @@ impl Rows {
     /// The column of that name as numbers that are always there; none counts as zero.
     pub fn counts(&self, name: &str) -> Result<Vec<f64>> {
         Ok(self.numbers(name)?.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// The column of that name as whole numbers.
+    pub fn integers(&self, name: &str) -> Result<Vec<Option<i64>>> {
+        let mut values = Vec::with_capacity(self.len());
+        for array in self.column(name)? {
+            let array = cast(&array, &DataType::Int64).with_context(|| format!("the column {name} holds no whole numbers"))?;
+            values.extend(array.as_primitive::<Int64Type>().iter());
+        }
+        Ok(values)
+    }
+
+    /// The column of that name as the place of each text among its different ones, and these in order.
+    pub fn codes(&self, name: &str) -> Result<(Vec<Option<usize>>, Vec<String>)> {
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut values = Vec::with_capacity(self.len());
+        for array in self.column(name)? {
+            let array = cast(&array, &DataType::Utf8).with_context(|| format!("the column {name} holds no texts"))?;
+            for text in array.as_string::<i32>() {
+                let next = seen.len();
+                values.push(text.map(|text| match seen.get(text) {
+                    Some(code) => *code,
+                    None => *seen.entry(text.to_owned()).or_insert(next),
+                }));
+            }
+        }
+        // Numbered in the order of the texts, whichever came first.
+        let mut places = vec![0; seen.len()];
+        for (place, code) in seen.values().enumerate() {
+            if let Some(of) = places.get_mut(*code) {
+                *of = place;
+            }
+        }
+        for value in values.iter_mut().flatten() {
+            *value = places.get(*value).copied().unwrap_or_default();
+        }
+        Ok((values, seen.into_keys().collect()))
     }
 
     /// The column of that name as days since 1970.
@@ -109,6 +158,18 @@ impl Rows {
             column.with_context(|| format!("the question {} has no column {name}", self.question.name))
         };
         self.batches.iter().map(of).collect()
+    }
+
+    /// The first rows, for a session to keep.
+    pub fn first(&self, rows: usize) -> Vec<RecordBatch> {
+        let mut left = rows;
+        let mut first = Vec::new();
+        for batch in &self.batches {
+            let part = batch.slice(0, left.min(batch.num_rows()));
+            left -= part.num_rows();
+            first.push(part);
+        }
+        first
     }
 
     /// All of it as CSV with a head.

@@ -11,7 +11,7 @@
 //!   the source of a probe finds its own there. They hide in SQL (also as integers), texts of figures, ids, file
 //!   names, escaped or split by markup, so the whole document is read, as source and as it is rendered.
 //! * **Small counts** ([`Rule::SmallCount`]): the mark of a probe is a small count where there was none; so zero is
-//!   suppressed like one, for "0" beside "<10" would be the answer.
+//!   suppressed like one, for "0" beside "<10" would be the answer, and so would a percentage beside it.
 //! * **No rare subject by day** ([`Rule::RareDaily`]): a port that nobody else sends to, by day, is a channel that the
 //!   prober owns. Only what drowns a probe is shown by day: the top subjects, or what many sensors see much of.
 //!   Nothing finer than a day ([`Rule::Fine`]).
@@ -402,8 +402,10 @@ impl List<'_> {
         if rows.iter().any(|row| row.len() != heads.len()) {
             self.add(Rule::Unreadable, place, "rows that are longer or shorter than the heads".to_owned());
         }
-        for (index, head) in heads.iter().enumerate() {
-            let kind = disclosure.kinds.get(*head).copied().unwrap_or_else(|| DataKind::of_head(head));
+        let kind_of = |head: &str| disclosure.kinds.get(head).copied().unwrap_or_else(|| DataKind::of_head(head));
+        let kinds: Vec<DataKind> = heads.iter().map(|head| kind_of(head)).collect();
+        self.ratios(place, &kinds, rows);
+        for ((index, head), kind) in heads.iter().enumerate().zip(kinds) {
             let at = format!("{place}, column `{head}`");
             let cells = || rows.iter().filter_map(|row| row.get(index)).map(String::as_str);
             match kind {
@@ -431,6 +433,21 @@ impl List<'_> {
         for literal in found {
             let what = format!("`{}` is the number of an address that a sensor watches", literal.text);
             self.add(Rule::WatchedAddress, at, what);
+        }
+    }
+
+    /// From a percentage beside a suppressed count, that count can be computed.
+    fn ratios(&mut self, place: &str, kinds: &[DataKind], rows: &[Vec<String>]) {
+        let tells = |row: &&Vec<String>| {
+            let cells = || row.iter().zip(kinds);
+            let is_suppressed = cells().any(|(cell, kind)| *kind == DataKind::Count && cell.starts_with('<'));
+            let is_told = |(cell, kind): (&String, &DataKind)| *kind == DataKind::Ratio && cell.starts_with(|first: char| first.is_ascii_digit());
+            is_suppressed && cells().any(is_told)
+        };
+        let told = rows.iter().filter(tells).count();
+        if told > 0 {
+            let what = format!("a percentage beside a suppressed count, in {told} rows");
+            self.add(Rule::SmallCount, place, what);
         }
     }
 

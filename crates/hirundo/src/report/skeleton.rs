@@ -127,19 +127,16 @@ const ANNOTATIONS: &str = r##"# Events of the world outside: numbered marks on t
 "##;
 
 impl Skeleton {
-    /// Writes the commentary of both languages and the annotations below the folder. A file that is there is
+    /// Writes the commentary of some languages and the annotations below the folder. A file that is there is
     /// never written over.
     ///
     /// # Errors
     /// When a folder or file cannot be made.
-    pub fn write(&self, folder: &Path) -> Result<Written, SkeletonError> {
+    pub fn write(&self, folder: &Path, langs: &[Lang]) -> Result<Written, SkeletonError> {
         let mut written = Written::default();
-        let files = [
-            (path(folder, &self.period, Lang::Japanese), self.commentary(Lang::Japanese)),
-            (path(folder, &self.period, Lang::English), self.commentary(Lang::English)),
-            (folder.join(ANNOTATIONS_FILE), self.annotations()),
-        ];
-        for (path, text) in files {
+        let commentary = langs.iter().map(|lang| (path(folder, &self.period, *lang), self.commentary(*lang)));
+        let annotations = (folder.join(ANNOTATIONS_FILE), self.annotations());
+        for (path, text) in commentary.chain([annotations]) {
             let failed = |source| SkeletonError {
                 path: path.clone(),
                 source,

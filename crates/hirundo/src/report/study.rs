@@ -3,20 +3,24 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use futures::{StreamExt, TryStreamExt};
 use hirundo_analysis::attack::{Attacks, Observation, Row, attacks};
 use hirundo_analysis::course::{Options, courses, crossings};
 use hirundo_analysis::exposure::{series, usual_shares};
-use hirundo_analysis::finding::{Course, Finding, Measure, Subject};
+use hirundo_analysis::finding::{Course, Finding, Measure, Origin, Subject};
+use hirundo_analysis::outage::{self, Cause, Grid, Outage, outages};
 use hirundo_analysis::origin::{Evidence, Shift, damping, origin};
 use hirundo_analysis::series::{Counts, Series};
 use hirundo_analysis::surge::expected_false_alarms;
 use hirundo_analysis::together::{Rule, Together, together};
-use hirundo_lake::{Filter, Measure as Asked, Question, Session, Subject as Of};
+use hirundo_lake::{Filter, Measure as Asked, Question, Roster, Session, Subject as Of};
 
+use super::behaviour::{Behaviour, extent};
 use super::facts::{Facts, MARK, Ranking};
 use super::rows::{self, Rows, whole, word};
 use crate::ingest::roster::range;
+use crate::period::Period;
 
 /// Findings whose origin is asked for: each costs queries.
 const ORIGINS_ASKED: usize = 8;
@@ -38,8 +42,11 @@ const TOGETHER_DAYS: i32 = 7;
 const BACKSCATTER_MIN: u64 = 5;
 /// Hosts with most backscatter that are looked at,
 const VICTIMS_MAX: u32 = 20_000;
+/// (the session keeps them under this name)
+const VICTIMS_KEPT: &str = "victims_kept";
 /// as many of them as have so many packets together.
 const BACKSCATTER_PACKETS_MAX: f64 = 500_000.0;
+const DAY_SECS: i64 = 86_400;
 /// Days of comparison for a finding that is shorter than this.
 const BASE_DAYS: i32 = 7;
 
@@ -65,56 +72,102 @@ pub struct Study {
     pub together: Together<(u8, u16)>,
     /// Busiest ports of each sensor.
     pub sensor_ports: Rows,
+    /// What sources did in the last days of the period.
+    pub behaviour: Behaviour,
+    /// Falls of the number of a region's sources that begin in the period.
+    pub falls: Vec<Outage>,
+    /// Packets of research scanners by organisation, the busiest first.
+    pub scanner_series: Vec<Series>,
 }
 
-impl Study {
-    /// Analyses the facts; asks for what only a finding makes interesting.
-    pub async fn make(session: &Session, facts: Facts, home: &str) -> Result<Study> {
-        let days = (facts.period.first().0, facts.period.last().0);
-        let series = rates(&facts);
-        let options = Options::default();
-        // Sources come and go with their leases, whatever the traffic does.
-        let of_sources = Options {
-            factor_min: SOURCES_FACTOR_MIN,
-            ..options
-        };
-        // So do the few heavy sources of a network.
-        let of_networks = Options {
-            factor_min: NETWORK_FACTOR_MIN,
-            growth_factor_min: NETWORK_FACTOR_MIN,
-            ..options
-        };
-        let told = |series: &Series| match (&series.subject, series.measure) {
-            (Subject::Network(_), _) => courses(series, days, &of_networks),
-            (_, Measure::Packets) => courses(series, days, &options),
-            (_, Measure::Sources) => courses(series, days, &of_sources),
-        };
-        let mut findings: Vec<Finding> = series.iter().flat_map(told).collect();
-        for ranking in [&facts.ports, &facts.regions] {
-            findings.extend(crossings(&compared(ranking, &series), days, &options));
-        }
-        findings.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.id.cmp(&b.id)));
-        let notable: Vec<usize> = notable(&facts, &findings);
-        for at in notable.into_iter().take(ORIGINS_ASKED) {
-            if let Some(finding) = findings.get_mut(at) {
-                finding.origin = ask_origin(session, &facts, finding).await?;
-            }
-        }
+/// What is asked beside the facts.
+struct Further {
+    mark_ports: Rows,
+    mark_ports_home: Rows,
+    sensor_ports: Rows,
+    victims: Rows,
+    attack_rows: Rows,
+    together: Together<(u8, u16)>,
+}
+
+impl Further {
+    /// Asks it, side by side where one question does not need the answer of another.
+    async fn gather(session: &Session, days: (i32, i32), home: &str) -> Result<Further> {
         let home_only = Filter {
             regions: vec![home.to_owned()],
             ..Filter::default()
         };
-        let mark_ports = Rows::ask(session, Question::mark_ports(days, MARK, &Filter::default(), MARK_PORTS)).await?;
-        let victims = Rows::ask(session, Question::victims(days, BACKSCATTER_MIN, VICTIMS_MAX)).await?;
-        let attack_rows = Rows::ask(session, Question::backscatter(days, BACKSCATTER_MIN, taken(&victims)?)).await?;
-        Ok(Study {
-            false_alarms: expected_false_alarms(&series, &options.thresholds),
-            attacks: find_attacks(&facts, &victims, &attack_rows)?,
-            together: find_together(session, &mark_ports, days).await?,
-            mark_ports_home: Rows::ask(session, Question::mark_ports(days, MARK, &home_only, MARK_PORTS)).await?,
-            sensor_ports: Rows::ask(session, Question::sensor_ports(days, SENSOR_PORTS)).await?,
+        let backscatter = async {
+            let victims = Rows::ask(session, Question::victims(days, BACKSCATTER_MIN, VICTIMS_MAX)).await?;
+            let taken = taken(&victims)?;
+            let kept = victims.first(usize::try_from(taken).unwrap_or(usize::MAX));
+            let table = (!kept.is_empty()).then_some(VICTIMS_KEPT);
+            session.keep(VICTIMS_KEPT, kept)?;
+            let attack_rows = Rows::ask(session, Question::backscatter(days, BACKSCATTER_MIN, taken, table)).await?;
+            anyhow::Ok((victims, attack_rows))
+        };
+        let ports = async {
+            let mark_ports = Rows::ask(session, Question::mark_ports(days, MARK, &Filter::default(), MARK_PORTS)).await?;
+            let together = find_together(session, &mark_ports, days).await?;
+            anyhow::Ok((mark_ports, together))
+        };
+        let rest = Rows::ask_all(
+            session,
+            vec![
+                Question::mark_ports(days, MARK, &home_only, MARK_PORTS),
+                Question::sensor_ports(days, SENSOR_PORTS),
+            ],
+        );
+        let ((victims, attack_rows), (mark_ports, together), rest) = tokio::try_join!(backscatter, ports, rest)?;
+        let mut rest = rest.into_iter();
+        let mut next = || rest.next().context("a question of the report has no answer");
+        Ok(Further {
+            mark_ports_home: next()?,
+            sensor_ports: next()?,
             mark_ports,
+            victims,
             attack_rows,
+            together,
+        })
+    }
+}
+
+impl Study {
+    /// Asks for the facts and analyses them; asks for what only a finding makes interesting.
+    pub async fn make(session: &Session, roster: Roster, period: Period, span: (i32, i32), home: &str) -> Result<Study> {
+        let days = (period.first().0, period.last().0);
+        let cover = Facts::cover(session, period, span).await?;
+        let extent = extent(&cover.kept, cover.lead_in, days);
+        let (facts, further, sent) = tokio::try_join!(
+            Facts::gather(session, roster, cover),
+            Further::gather(session, days, home),
+            Behaviour::ask(session, extent)
+        )?;
+        let begun = crate::clock::now();
+        let series = rates(&facts);
+        let options = Options::default();
+        let mut findings = found(&series, days, &options);
+        for ranking in [&facts.ports, &facts.regions] {
+            findings.extend(crossings(&compared(ranking, &series), days, &options));
+        }
+        findings.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.id.cmp(&b.id)));
+        let false_alarms = expected_false_alarms(&series, &options.thresholds);
+        let attacks = find_attacks(&facts, &further.victims, &further.attack_rows)?;
+        let behaviour = Behaviour::of(&facts, extent, sent, home)?;
+        let secs = (crate::clock::now() - begun).as_seconds_f64();
+        tracing::debug!("{} findings in {} series in {secs:.2} s", findings.len(), series.len());
+        ask_origins(session, &facts, &mut findings).await?;
+        Ok(Study {
+            false_alarms,
+            attacks,
+            behaviour,
+            falls: falls(&series, days)?,
+            scanner_series: scanner_rates(&facts),
+            together: further.together,
+            mark_ports_home: further.mark_ports_home,
+            sensor_ports: further.sensor_ports,
+            mark_ports: further.mark_ports,
+            attack_rows: further.attack_rows,
             series,
             findings,
             facts,
@@ -146,6 +199,83 @@ impl Study {
         let at = notable(&self.facts, &self.findings);
         at.into_iter().filter_map(|at| self.findings.get(at)).collect()
     }
+}
+
+/// Packets of research scanners, the busiest organisation first.
+fn scanner_rates(facts: &Facts) -> Vec<Series> {
+    let overall = facts.counts_of(&Subject::Total, Measure::Packets);
+    let overall = overall.map(|counts| usual_shares(&facts.coverage, counts, None));
+    let rate = |counts: &Counts| series(&facts.coverage, counts, &usual_shares(&facts.coverage, counts, overall.as_deref()));
+    let ranked = facts.scanners.rows.iter();
+    ranked
+        .filter_map(|row| facts.scanner_counts.iter().find(|counts| counts.subject == row.subject))
+        .map(rate)
+        .collect()
+}
+
+/// Falls of the number of a region's sources, other than those that came of our own outages.
+fn falls(series: &[Series], days: (i32, i32)) -> Result<Vec<Outage>> {
+    let of_sources = || series.iter().filter(|series| series.measure == Measure::Sources);
+    let Some(total) = of_sources().find(|series| series.subject == Subject::Total) else {
+        return Ok(Vec::new());
+    };
+    let grid = Grid {
+        first_secs: i64::from(total.first) * DAY_SECS,
+        step_secs: 86_400,
+        coverage: total.exposure.iter().map(|exposure| exposure.clamp(0.0, 1.0)).collect(),
+    };
+    let counts: Vec<(&str, Vec<u64>)> = of_sources()
+        .filter_map(|series| {
+            let Subject::Region(region) = &series.subject else { return None };
+            Some((region.as_str(), series.counts.iter().copied().map(whole).collect()))
+        })
+        .collect();
+    let regions: Vec<outage::Region<'_>> = counts.iter().map(|(region, sources)| outage::Region { region, sources }).collect();
+    let begins = |fall: &Outage| (i64::from(days.0)..=i64::from(days.1)).contains(&fall.begin_secs.div_euclid(DAY_SECS));
+    let found = outages(&grid, &regions)?;
+    Ok(found.into_iter().filter(|fall| fall.cause != Cause::Ours && begins(fall)).collect())
+}
+
+/// Findings of all series, each series by itself, on as many threads as there are cores.
+fn found(series: &[Series], days: (i32, i32), options: &Options) -> Vec<Finding> {
+    // Sources come and go with their leases, whatever the traffic does.
+    let of_sources = Options {
+        factor_min: SOURCES_FACTOR_MIN,
+        ..*options
+    };
+    // So do the few heavy sources of a network.
+    let of_networks = Options {
+        factor_min: NETWORK_FACTOR_MIN,
+        growth_factor_min: NETWORK_FACTOR_MIN,
+        ..*options
+    };
+    let told = |series: &Series| match (&series.subject, series.measure) {
+        (Subject::Network(_), _) => courses(series, days, &of_networks),
+        (_, Measure::Packets) => courses(series, days, options),
+        (_, Measure::Sources) => courses(series, days, &of_sources),
+    };
+    on_all_cores(series, told).into_iter().flatten().collect()
+}
+
+/// Makes something of each item; the results in the order of the items. Items next to each other go to different
+/// threads, since they are often alike in what they cost.
+pub fn on_all_cores<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).max(1);
+    let part = |begin: usize| items.iter().skip(begin).step_by(threads).map(&make).collect::<Vec<R>>();
+    let mut parts: Vec<std::vec::IntoIter<R>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|begin| scope.spawn(move || part(begin))).collect();
+        let mut parts = vec![part(0).into_iter()];
+        for worker in workers {
+            match worker.join() {
+                Ok(part) => parts.push(part.into_iter()),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        parts
+    });
+    (0..items.len())
+        .filter_map(|at| parts.get_mut(at % threads)?.next())
+        .collect()
 }
 
 /// Rates of everything counted. A sensor's usual share of all packets stands in where a subject is too rare.
@@ -222,24 +352,40 @@ fn days_of(finding: &Finding, period: (i32, i32)) -> (i32, i32) {
     (from, to.max(from).min(period.1))
 }
 
-async fn ask_origin(session: &Session, facts: &Facts, finding: &Finding) -> Result<hirundo_analysis::finding::Origin> {
+/// Asks where the most surprising phenomena came from.
+async fn ask_origins(session: &Session, facts: &Facts, findings: &mut [Finding]) -> Result<()> {
+    let asked: Vec<usize> = notable(facts, findings).into_iter().take(ORIGINS_ASKED).collect();
+    let origins = asked.iter().filter_map(|at| findings.get(*at));
+    let origins: Vec<Origin> = futures::stream::iter(origins.map(|finding| ask_origin(session, facts, finding)))
+        .buffered(ORIGINS_ASKED)
+        .try_collect()
+        .await?;
+    for (at, origin) in asked.into_iter().zip(origins) {
+        if let Some(finding) = findings.get_mut(at) {
+            finding.origin = origin;
+        }
+    }
+    Ok(())
+}
+
+async fn ask_origin(session: &Session, facts: &Facts, finding: &Finding) -> Result<Origin> {
     let period = (facts.period.first().0, facts.period.last().0);
     let now = days_of(finding, period);
     let begin = finding.course.from().unwrap_or(now.0).min(now.0);
     let before = (begin - BASE_DAYS.max(now.1 - now.0 + 1), begin - 1);
     let only = filter(&finding.subject);
-    let mut parts = Vec::new();
     let ways: &[Of] = match &finding.subject {
         Subject::Port { .. } => &[Of::Regions, Of::Tools],
         Subject::Region(_) | Subject::Tool(_) | Subject::ToolRegion { .. } | Subject::PortRegion { .. } => &[Of::Ports],
         Subject::Network(_) | Subject::Total => &[Of::Regions],
     };
-    for &way in ways {
-        let question = Question::ranking(session, way, Asked::Packets, &only, now, before, PARTS_ASKED);
-        parts.push(parts_of(way, &Rows::ask(session, question).await?)?);
-    }
-    let question = Question::ranking(session, Of::Sources, Asked::Packets, &only, now, before, 1);
-    let busiest = shifts(&Rows::ask(session, question).await?)?.first().copied();
+    let ranking = |way, limit| Question::ranking(session, way, Asked::Packets, &only, now, before, limit);
+    let mut questions: Vec<Question> = ways.iter().map(|way| ranking(*way, PARTS_ASKED)).collect();
+    questions.push(ranking(Of::Sources, 1));
+    let answers = Rows::ask_all(session, questions).await?;
+    let parts = ways.iter().zip(&answers).map(|(way, rows)| parts_of(*way, rows));
+    let parts: Vec<_> = parts.collect::<Result<_>>()?;
+    let busiest = answers.last().map(shifts).transpose()?.and_then(|shifts| shifts.first().copied());
     let sensors = sensors(facts, finding, now, before);
     let sum = |of: fn(&Shift) -> u64| sensors.iter().map(of).sum();
     let evidence = Evidence {

@@ -54,6 +54,7 @@ fn all(lang: Lang) -> String {
         ("rankings", rankings(lang)),
         ("observation", observations(lang)),
         ("populations", populations(lang)),
+        ("behaviour", super::behaviours::sentences(lang)),
     ] {
         text.push_str(&format!("# {title}\n"));
         for sentence in sentences {

@@ -135,7 +135,10 @@ pub(super) fn numbers(text: &str, lang: Lang) -> BTreeSet<String> {
         "November",
         "December",
     ];
-    let mut text = text.replace(',', "").replace("1日約", "約").replace("1日あたり", "");
+    let mut text = text.replace(',', "");
+    for idiom in ["1日約", "1日あたり", "1日平均", "1日（協定世界時）"] {
+        text = text.replace(idiom, "");
+    }
     if lang == Lang::English {
         text = text.replace("double", "2");
         for (index, month) in months.iter().enumerate() {

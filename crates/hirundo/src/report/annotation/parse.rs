@@ -6,7 +6,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::super::nearest;
-use super::{Annotation, Annotations, ENTRIES_MAX, FIGURES, FILE_BYTES_MAX, LINK_CHARS_MAX, SOURCE_CHARS_MAX, TEXT_CHARS_MAX, Texts};
+use super::{
+    Annotation, Annotations, ENTRIES_MAX, FIGURES, FILE_BYTES_MAX, LINK_CHARS_MAX, SOURCE_CHARS_MAX, TEXT_CHARS_MAX, Texts, is_subject,
+};
 use crate::period::{Day, Period};
 use crate::view::text::is_hidden;
 
@@ -301,10 +303,10 @@ impl Reader {
         };
         let mut figures: Vec<String> = Vec::new();
         for name in list {
-            let known = format!("figures are {}", FIGURES.join(", "));
+            let known = format!("figures are {}, or what a section is about, such as port-5501-tcp", FIGURES.join(", "));
             match name.get_ref().as_str() {
                 Some(name) if figures.iter().any(|known| known == name) => {}
-                Some(name) if FIGURES.contains(&name) => figures.push(name.to_owned()),
+                Some(name) if FIGURES.contains(&name) || is_subject(name) => figures.push(name.to_owned()),
                 Some(unknown) => {
                     let unknown: String = unknown.chars().take(40).collect();
                     let hint = nearest::hint(&unknown, FIGURES, &known);

@@ -44,7 +44,7 @@ fn numbers_by_day_and_keeps_the_same_number_everywhere() {
     assert_eq!(read.outside(&quarter).iter().map(|entry| entry.line).collect::<Vec<_>>(), [20]);
 
     let marks = |shown: &str, figure| -> Vec<(u32, String)> {
-        let marks = read.marks(&quarter, &period(shown), figure, Lang::English);
+        let marks = read.marks(&quarter, &period(shown), &[figure], Lang::English);
         marks.iter().map(|mark| (mark.number, mark.day.to_string())).collect()
     };
     assert_eq!(

@@ -8,14 +8,14 @@ use hirundo_analysis::sentence::{Names as _, RankDifference, rank_difference};
 use hirundo_analysis::series::Series;
 use hirundo_press::document::{Align, Block, Data, Fact, Figure, Section, Table};
 
-use super::{Desk, count, section};
+use super::{Desk, count, section, total_of};
 use crate::investigation::Class;
 use crate::plot::bars::PARTS_MAX;
 use crate::plot::{self, Bar, Bars, Form, Part, svg};
 use crate::report::commentary::Place;
 use crate::report::devices::Kind;
 use crate::report::facts::MARK;
-use crate::report::figures::{Frame, lines, published, quoted};
+use crate::report::figures::{Frame, lines, portion, published, quoted};
 use crate::report::rows::{Rows, whole};
 
 /// Regions named in the figure of shares; the others are one part.
@@ -100,7 +100,7 @@ impl Desk<'_> {
             note: Some(self.rate_note()),
             sql: self.sql(source),
         };
-        let marks = self.marks(id);
+        let marks = self.marks(&[id]);
         let made = lines(self.names, frame, self.facts.period, &series, &marks);
         let drawn: Vec<&Subject> = series.iter().map(|series| &series.subject).collect();
         let figure = self.figure(made, &drawn);
@@ -157,9 +157,9 @@ impl Desk<'_> {
             for row in ranking.rows.iter().take(SHARES_NAMED) {
                 let name = quoted(&self.names.label(&row.subject));
                 csv.push_str(&format!(
-                    "{population},{name},{},{:.2},{}\n",
+                    "{population},{name},{},{},{}\n",
                     published(Some(row.value), 0),
-                    row.percent,
+                    portion(row.value, total_of(row), 2),
                     row.rank
                 ));
             }
@@ -284,17 +284,13 @@ impl Desk<'_> {
 
     fn port_rows(&self, rows: &Rows) -> Option<Vec<Vec<String>>> {
         let subjects = crate::report::facts::ports_of(rows).ok()?;
-        let (packets, marked, percent) = (
-            rows.counts("packets").ok()?,
-            rows.counts("marked").ok()?,
-            rows.counts("percent").ok()?,
-        );
-        let cells = subjects.into_iter().zip(packets).zip(marked).zip(percent);
+        let (packets, marked) = (rows.counts("packets").ok()?, rows.counts("marked").ok()?);
+        let cells = subjects.into_iter().zip(packets).zip(marked);
         Some(
             cells
-                .filter_map(|(((subject, packets), marked), percent)| {
+                .filter_map(|((subject, packets), marked)| {
                     let name = self.names.label(&subject?);
-                    Some(vec![name, count(packets), count(marked), format!("{percent:.2}")])
+                    Some(vec![name, count(packets), count(marked), portion(marked, packets, 2)])
                 })
                 .collect(),
         )

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hirundo_analysis::attack::{Attack, Confidence};
-use hirundo_analysis::finding::Finding;
+use hirundo_analysis::finding::{Finding, Subject};
 use hirundo_analysis::sentence::Names as _;
+use hirundo_analysis::sentence::behaviour as told;
 use hirundo_analysis::sentence::population::{self, Scanners, Victims};
+use hirundo_analysis::series::Series;
 use hirundo_press::document::{Align, Block, Data, Section, Table};
 
 use super::{Desk, count, section};
 use crate::report::commentary::Place;
 use crate::report::facts::ports_of;
-use crate::report::figures::{Frame, lines, published};
+use crate::report::figures::{COUNT_MIN, Frame, lines, lines_named, portion, published};
 use crate::report::rows::whole;
-use crate::report::safety::DataKind;
+use crate::report::safety::{DataKind, Granularity, Shown};
 use crate::report::study::Study;
 
 /// Findings that get a section of their own, when the analyst chooses none.
@@ -39,6 +41,8 @@ const PLACE_PORTS: usize = 10;
 const VICTIMS_TOLD: usize = 3;
 /// Organisations of scanners in the table.
 const ORGANISATIONS: usize = 10;
+/// Organisations in the figure.
+const ORGANISATIONS_DRAWN: usize = 5;
 
 impl<'a> Desk<'a> {
     /// Section 2.
@@ -52,6 +56,9 @@ impl<'a> Desk<'a> {
             all.sections.push(part);
         }
         all.sections.extend(self.places());
+        all.sections.extend(self.region_outages());
+        all.sections.extend(self.scans());
+        all.sections.extend(self.campaigns());
         all.sections.push(self.backscatter());
         all.sections.push(self.scanners());
         let mut done = Vec::new();
@@ -108,7 +115,7 @@ impl<'a> Desk<'a> {
                 note: Some(self.rate_note()),
                 sql: self.sql(source_of(finding)),
             };
-            let marks = self.marks("phenomena");
+            let marks = self.marks(&["phenomena", &finding.subject.slug()]);
             let made = lines(self.names, frame, self.facts.period, &[series], &marks);
             let figure = self.figure(made, &[&series.subject]);
             part.blocks.push(figure);
@@ -294,12 +301,11 @@ impl<'a> Desk<'a> {
             .iter()
             .map(|row| (self.names.label_of_tool(&row.subject), whole(row.value)))
             .collect();
+        let daily = self.scanner_addresses();
         let rows = ranking.rows.iter().take(ORGANISATIONS).map(|row| {
-            vec![
-                self.names.label_of_tool(&row.subject),
-                count(row.value),
-                format!("{:.2}", 100.0 * row.value / self.facts.totals.packets.max(1.0)),
-            ]
+            let name = self.names.label_of_tool(&row.subject);
+            let addresses = daily.get(&name).copied().unwrap_or_default();
+            vec![name, count(row.value), portion(row.value, self.facts.totals.packets, 2), count(addresses)]
         });
         let table = Table {
             id: "table-scanners".to_owned(),
@@ -311,6 +317,7 @@ impl<'a> Desk<'a> {
                 (self.say("組織", "Organisation"), Align::Left),
                 (self.say("パケット数", "Packets"), Align::Right),
                 (self.say("全パケットに占める割合（%）", "Share of all packets (%)"), Align::Right),
+                (self.say("送信元IPアドレス数（1日平均）", "Source addresses a day"), Align::Right),
             ],
             rows: rows.collect(),
             note: None,
@@ -323,7 +330,12 @@ impl<'a> Desk<'a> {
             },
             &self.context,
         );
-        let facts: Vec<_> = share.map(|text| self.fact(text, "table-scanners")).into_iter().collect();
+        let told = told::ScannersDaily {
+            organisations: daily.len() as u64,
+            addresses_a_day: daily.values().sum(),
+        };
+        let a_day = told::scanners_daily(&told, &self.context).filter(|_| told.addresses_a_day >= COUNT_MIN);
+        let facts: Vec<_> = share.into_iter().chain(a_day).map(|text| self.fact(text, "table-scanners")).collect();
         if ranking.rows.is_empty() {
             let none = self.text(
                 "既知の調査スキャナーからのパケットは観測されませんでした。",
@@ -331,18 +343,85 @@ impl<'a> Desk<'a> {
             );
             part.blocks.push(none);
         } else {
-            let table = self.table(table, ranking.source.question.sql.clone(), |_| {});
+            let sql = format!("{};\n\n{}", ranking.source.question.sql, self.facts.scanner_days.question.sql);
+            let table = self.table(table, sql, |_| {});
             part.blocks.push(table);
             part.blocks.push(Block::Facts(facts));
+            part.blocks.extend(self.scanner_figure());
         }
         self.comment(&Place::Scanners, &mut part.blocks);
         part
     }
 }
 
+impl Desk<'_> {
+    /// Source addresses of each organisation on an average day on which anything was observed.
+    fn scanner_addresses(&self) -> BTreeMap<String, f64> {
+        let rows = &self.facts.scanner_days;
+        let (Ok(days), Ok(names), Ok(addresses)) = (rows.days("day"), rows.texts("scanner"), rows.counts("addresses")) else {
+            return BTreeMap::new();
+        };
+        let (first, last) = (self.facts.period.first().0, self.facts.period.last().0);
+        let observed = |day: i32| {
+            let at = usize::try_from(day - self.facts.coverage.first).ok();
+            let up = |up: &Vec<f64>| at.and_then(|at| up.get(at)).is_some_and(|up| *up > 0.0);
+            self.facts.coverage.up.iter().any(up)
+        };
+        let number = (first..=last).filter(|day| observed(*day)).count().max(1) as f64;
+        let mut sums = BTreeMap::new();
+        for ((day, name), addresses) in days.into_iter().zip(names).zip(addresses) {
+            if let Some(name) = name.filter(|_| (first..=last).contains(&day)) {
+                *sums.entry(name).or_insert(0.0) += addresses / number;
+            }
+        }
+        sums
+    }
+
+    /// Packets a day of the busiest organisations.
+    fn scanner_figure(&mut self) -> Option<Block> {
+        let from = usize::try_from(self.facts.period.first().0 - self.facts.coverage.first).unwrap_or(0);
+        let shown = |series: &Series, rank: usize| {
+            let counts = self.facts.scanner_counts.iter().find(|counts| counts.subject == series.subject);
+            let sums = counts.iter().flat_map(|counts| &counts.counts);
+            let sums: Vec<f64> = sums.map(|counts| counts.iter().skip(from).sum()).collect();
+            Shown {
+                name: self.names.label_of_tool(&series.subject),
+                rank: u32::try_from(rank + 1).ok(),
+                sensors: u32::try_from(sums.iter().filter(|sum| **sum > 0.0).count()).unwrap_or(u32::MAX),
+                packets_per_day: sums.iter().sum::<f64>() / self.facts.period.len_days().max(1) as f64,
+            }
+        };
+        let rules = self.order.rules;
+        let may_be_drawn =
+            |shown: &Shown| !rules.edition.is_public() || (shown.sensors >= rules.sensors_min && shown.packets_per_day >= TOLD_DAILY_MIN);
+        let all = self.study.scanner_series.iter().enumerate();
+        let drawn = all.map(|(rank, series)| (series, shown(series, rank))).filter(|(_, shown)| may_be_drawn(shown));
+        let (series, subjects): (Vec<&Series>, Vec<Shown>) = drawn.take(ORGANISATIONS_DRAWN).unzip();
+        if series.is_empty() {
+            return None;
+        }
+        let frame = Frame {
+            id: "scanners",
+            caption: self.say(
+                "調査目的のスキャンを行う組織別のパケット数の推移",
+                "Packets a day of organisations known to scan for research",
+            ),
+            note: Some(self.rate_note()),
+            sql: self.facts.scanner_days.question.sql.clone(),
+        };
+        let marks = self.marks(&["scanners"]);
+        let label = |subject: &Subject| self.names.label_of_tool(subject);
+        let (figure, data) = lines_named(&label, self.names, frame, self.facts.period, &series, &marks);
+        self.publish(data, |disclosure| {
+            disclosure.granularity = Granularity::Day;
+            disclosure.subjects = subjects;
+        });
+        Some(Block::Figure(figure))
+    }
+}
+
 /// Which daily counts a finding rests on.
 fn source_of(finding: &Finding) -> &'static str {
-    use hirundo_analysis::finding::Subject;
     match &finding.subject {
         Subject::Port { .. } | Subject::PortRegion { .. } => "ports",
         Subject::Region(_) | Subject::Total => "regions",

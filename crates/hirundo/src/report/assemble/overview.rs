@@ -283,7 +283,7 @@ impl<'a> Desk<'a> {
             note: Some(self.rate_note()),
             sql: self.sql(source),
         };
-        let marks = self.marks(id);
+        let marks = self.marks(&[id]);
         let made = lines(self.names, frame, self.facts.period, &series, &marks);
         let subjects: Vec<&Subject> = series.iter().map(|series| &series.subject).collect();
         self.figure(made, &subjects)

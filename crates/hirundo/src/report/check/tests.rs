@@ -20,6 +20,10 @@ fn text(ports: &str) -> String {
 }
 
 fn problems(files: &Files) -> Vec<Problem> {
+    problems_in(files, &[Lang::Japanese, Lang::English])
+}
+
+fn problems_in(files: &Files, langs: &[Lang]) -> Vec<Problem> {
     let period = Period::parse("2022Q2", Day(0)).unwrap().unwrap();
     let facts = Facts::from([
         (format!("{ID}.factor"), Fact::Number(4.6)),
@@ -40,6 +44,7 @@ fn problems(files: &Files) -> Vec<Problem> {
         period: &period,
         facts: &facts,
         findings: &findings,
+        langs,
         surprise_min: 5.0,
     };
     check(files, &known)
@@ -245,6 +250,22 @@ fn annotations_are_looked_at() {
         "{outside:?}"
     );
     assert!(with("[[annotation]]\ntext.ja = 5\n").len() == 2);
+}
+
+#[test]
+fn only_the_languages_asked_for_are_looked_at() {
+    let words = format!("It rose [about 5 times](fact:{ID}.factor) from [8 May](fact:{ID}.from) on.");
+    let english = Files {
+        english: Some(text(&words)),
+        annotations: Some("[[annotation]]\ndate = 2022-05-18\ntext.en = \"A worm\"\n".to_owned()),
+        ..Files::default()
+    };
+    assert_eq!(problems_in(&english, &[Lang::English]), []);
+    let both = problems_in(&english, &[Lang::Japanese, Lang::English]);
+    assert!(both.iter().any(|problem| problem.what == "no commentary in this language"), "{both:?}");
+    assert!(both.iter().any(|problem| problem.what.contains("`text.ja`")), "{both:?}");
+    let silent = problems_in(&Files { english: Some(text("Words.")), ..english }, &[Lang::English]);
+    assert!(silent.iter().all(|problem| problem.file.ends_with("2022Q2.en.md")) && !silent.is_empty(), "{silent:?}");
 }
 
 #[test]

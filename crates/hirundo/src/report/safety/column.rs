@@ -31,7 +31,7 @@ pub enum DataKind {
 }
 
 /// Heads that are one kind as a whole, in the form of [`folded`].
-const WHOLE: [(&[&str], DataKind); 7] = [
+const WHOLE: [(&[&str], DataKind); 8] = [
     (&["国", "国・地域"], DataKind::Label),
     (
         &[
@@ -76,6 +76,8 @@ const WHOLE: [(&[&str], DataKind); 7] = [
         DataKind::Date,
     ),
     (&["#", "no", "n"], DataKind::Rank),
+    // What part of the network observed says nothing of what it saw.
+    (&["observed-share"], DataKind::Extent),
 ];
 
 /// Words of heads, in order of what they outweigh.

@@ -79,7 +79,7 @@ fn clean() -> (Document, Vec<Disclosure>) {
             .to_vec(),
         rows: vec![
             ["1", "23/TCP (telnet)", "1,234", "3.2 %", "2"].map(str::to_owned).to_vec(),
-            ["2", "ICMP", "<10", "0.1 %", "new"].map(str::to_owned).to_vec(),
+            ["2", "ICMP", "<10", "<0.1 %", "new"].map(str::to_owned).to_vec(),
         ],
         note: Some("Ratio 1:2:3 at 12:34:56; see 1.3.6.1.4.1".to_owned()),
         data: Some("ports".to_owned()),
@@ -378,6 +378,8 @@ fn b_small_counts_are_suppressed() {
         })
     });
     only(Rule::SmallCount, "table", &tables);
+    let beside = broken(|document, _, _| document.data[0].csv = "port,packets,percent\n80,<10,0.5\n81,20,1.0\n82,<10,<0.6\n".to_owned());
+    only(Rule::SmallCount, "a percentage beside a suppressed count", &beside);
     let declared = broken(|document, disclosures, _| {
         document.data[0].csv = "port,steps\n80,3\n".to_owned();
         disclosures[0].kinds.insert("steps".to_owned(), DataKind::Extent);

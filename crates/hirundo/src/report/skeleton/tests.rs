@@ -5,6 +5,8 @@ use super::super::commentary::{Commentary, Fact, Verdict, judge};
 use super::*;
 use crate::period::Day;
 
+const LANGS: [Lang; 2] = [Lang::Japanese, Lang::English];
+
 fn skeleton() -> Skeleton {
     let found = |id: &str, surprise, sentence: &str, factor: &str| Found {
         id: id.to_owned(),
@@ -73,17 +75,17 @@ fn examples_of_annotations_are_right_once_uncommented() {
 #[test]
 fn never_writes_over() {
     let folder = tempfile::tempdir().unwrap();
-    let first = skeleton().write(folder.path()).unwrap();
+    let first = skeleton().write(folder.path(), &LANGS).unwrap();
     assert_eq!((first.made.len(), first.kept.len()), (3, 0));
     let english = folder.path().join("commentary/2022Q2.en.md");
     assert!(first.made.contains(&english));
     fs::write(&english, "mine").unwrap();
     fs::remove_file(folder.path().join("annotations.toml")).unwrap();
-    let second = skeleton().write(folder.path()).unwrap();
+    let second = skeleton().write(folder.path(), &LANGS).unwrap();
     assert_eq!((second.made.len(), second.kept.len()), (1, 2));
     assert_eq!(fs::read_to_string(&english).unwrap(), "mine");
     let blocked = folder.path().join("annotations.toml");
-    assert!(skeleton().write(&blocked).unwrap_err().to_string().contains("annotations.toml"));
+    assert!(skeleton().write(&blocked, &LANGS).unwrap_err().to_string().contains("annotations.toml"));
 }
 
 #[test]
