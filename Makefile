@@ -15,7 +15,7 @@ PAGES = tables functions reasons
 NPM = npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo geo fonts build release sensor-static sensor-deb test fmt lint unit doc check-docs docs golden bench fuzz evaluate clean-demo
+.PHONY: help demo geo fonts build release sensor-static sensor-deb test fmt lint unit doc check-docs docs golden bench fuzz evaluate chaos fleet demo-fleet clean-demo
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ demo: geo fonts build ## Simulate two quarters, ingest them, show rankings and a
 		"  hirundo --lang ja top regions --period 2022Q2 --by cumulative-sources --tool mirai" \
 		"and with docs/guide.md, where your own captures come in."
 
+demo-fleet: ## Three sensors and a centre on this machine, live, for about a minute
+	scripts/fleet.sh demo
+
 # Without databases everything works; sources are then nowhere (region ZZ).
 geo:
 	@$(NPM) sh setup/geo.sh >/dev/null || printf '%s\n' \
@@ -72,7 +75,7 @@ sensor-static: ## Build the sensor as one static file; says how large it is
 sensor-deb: ## Make the sensor's Debian package and try it in an empty root
 	scripts/sensor-deb-test.sh "$$(scripts/sensor-deb.sh)"
 
-test: fmt lint unit doc check-docs ## Everything a change must pass
+test: fmt lint unit fleet doc check-docs ## Everything a change must pass
 
 fmt:
 	cargo fmt --all --check
@@ -82,6 +85,12 @@ lint:
 
 unit:
 	cargo test $(CARGO_QUICK) --workspace
+
+fleet:
+	scripts/fleet.sh chaos --short
+
+chaos: ## A fleet in which everything breaks for ten minutes, then every packet is counted (needs root)
+	scripts/fleet.sh chaos
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_QUICK) --workspace --no-deps --lib
