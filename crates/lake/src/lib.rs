@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod compact;
 pub mod encode;
+mod engine;
 pub mod error;
 pub mod export;
 pub mod functions;

@@ -121,7 +121,7 @@ impl Session {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
             .build_arc()?;
-        let context = SessionContext::new_with_config_rt(config, runtime);
+        let context = crate::engine::context(config, runtime);
         functions::register(&context);
         for table in schema::TABLES {
             context.register_table(table.name, Arc::new(listing(lake, table, &context)?))?;
