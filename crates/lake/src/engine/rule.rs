@@ -13,18 +13,19 @@ use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 
 use super::count::is_ours;
 use super::partial::GroupRunsExec;
+use super::read::read_here;
 use super::runs::is_comparable;
 
-/// Puts [`GroupRunsExec`] where the engine planned a partial aggregation that it can do.
+/// Puts [`GroupRunsExec`] where the engine planned a partial aggregation that it can do, and has files read by us.
 #[derive(Debug)]
-pub(super) struct GroupRuns;
+pub(super) struct OurParts;
 
-impl PhysicalOptimizerRule for GroupRuns {
+impl PhysicalOptimizerRule for OurParts {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let replaced = plan.transform_up(|plan| {
             let aggregate = plan.downcast_ref::<AggregateExec>().filter(|aggregate| can_be_ours(aggregate));
             let ours = aggregate.map(|aggregate| Arc::new(GroupRunsExec::new(aggregate.clone())) as Arc<dyn ExecutionPlan>);
-            Ok(match ours {
+            Ok(match ours.or_else(|| read_here(plan.as_ref())) {
                 Some(ours) => Transformed::yes(ours),
                 None => Transformed::no(plan),
             })
@@ -33,7 +34,7 @@ impl PhysicalOptimizerRule for GroupRuns {
     }
 
     fn name(&self) -> &str {
-        "group_runs"
+        "our_parts"
     }
 
     fn schema_check(&self) -> bool {
