@@ -470,6 +470,12 @@ fn plans_are_shown() {
     assert!(!plan.contains("in_network"), "the network should be a range:\n{plan}");
     let plan = lake().run(&["query", "--analyze", "SELECT count(*) FROM packets"]).expect(0).stdout;
     assert!(plan.contains("output_rows"), "{plan}");
+    let by_port = "SELECT dst_port, count(*), count(DISTINCT src) FROM packets GROUP BY dst_port";
+    let plan = lake().run(&["query", "--explain", by_port]).expect(0).stdout;
+    assert!(
+        plan.contains("GroupRuns"),
+        "equal ports that stand together should be grouped as one:\n{plan}"
+    );
 }
 
 #[test]

@@ -382,6 +382,27 @@ impl Encoder {
         Ok(chunk)
     }
 
+    /// The same texts with a bloom filter, so that who looks for one of them skips the chunks without it: bounds
+    /// say little of texts, since the names before and after one are nearly always there too.
+    ///
+    /// # Errors
+    /// When the page cannot be written.
+    pub fn dictionary_text_with_bloom(
+        &mut self,
+        column: usize,
+        codes: &[u16],
+        dictionary: &[&str],
+        validity: Option<&Validity>,
+    ) -> Result<Chunk> {
+        let mut chunk = self.dictionary_text(column, codes, dictionary, validity)?;
+        let mut bloom = Sbbf::new_with_ndv_fpp(dictionary.len().max(1) as u64, BLOOM_FALSE_SHARE)?;
+        for text in dictionary {
+            bloom.insert(*text);
+        }
+        chunk.close.bloom_filter = Some(bloom);
+        Ok(chunk)
+    }
+
     /// Puts row groups together into a whole file.
     ///
     /// # Errors
@@ -445,4 +466,41 @@ fn bounds<T: Number>(values: &[T]) -> Option<(T, T)> {
 
 fn size(bytes: usize) -> Result<u32> {
     u32::try_from(bytes).map_err(|_| ParquetError::General(format!("a page of {bytes} is too large")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    /// Column `sensor` of the table `ports`.
+    fn text(with_bloom: bool, texts: &[&str]) -> Chunk {
+        let mut encoder = Encoder::new(&schema::PORTS).unwrap();
+        let codes: Vec<u16> = (0..u16::try_from(texts.len()).unwrap()).collect();
+        if with_bloom {
+            encoder.dictionary_text_with_bloom(0, &codes, texts, None).unwrap()
+        } else {
+            encoder.dictionary_text(0, &codes, texts, None).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_bloom_filter_of_texts_knows_them_all_and_costs_little() {
+        let chunk = text(true, &["masscan", "mirai", "zmap"]);
+        let bloom = chunk.close.bloom_filter.unwrap();
+        assert!(["masscan", "mirai", "zmap"].iter().all(|text| bloom.check(text)));
+        let others = (0..1_000).filter(|n| bloom.check(&format!("tool {n}").as_str())).count();
+        assert!(others < 200, "{others} of 1,000 others are let through");
+        assert_eq!(
+            chunk.bytes,
+            text(false, &["masscan", "mirai", "zmap"]).bytes,
+            "the column itself stays the same"
+        );
+    }
+
+    #[test]
+    fn a_bloom_filter_of_nothing_lets_nothing_through() {
+        let bloom = text(true, &[]).close.bloom_filter.unwrap();
+        assert!(!bloom.check(&"mirai"));
+    }
 }

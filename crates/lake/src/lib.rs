@@ -5,6 +5,7 @@ pub mod codes;
 pub mod compact;
 mod distinct;
 pub mod encode;
+mod engine;
 pub mod error;
 pub mod export;
 pub mod functions;

@@ -120,7 +120,7 @@ impl Session {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
             .build_arc()?;
-        let context = SessionContext::new_with_config_rt(config, runtime);
+        let context = crate::engine::context(config, runtime);
         functions::register(&context);
         let files = snapshot.files.into_iter().map(|(path, record)| (path, record.bytes));
         let pinned = Pinned::new(lake.store().clone(), files)?;

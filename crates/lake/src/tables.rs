@@ -316,6 +316,7 @@ impl PacketsWriter {
         } else {
             encoder.numbers(2, src, has_src, Layout::Split)?
         };
+        let bloom = self.with_bloom;
         Ok(vec![
             encoder.numbers(0, &self.time, None, Layout::Split)?,
             texts(encoder, 1, &self.sensor, |number| segment.sensor_name(number))?,
@@ -337,11 +338,13 @@ impl PacketsWriter {
             encoder.numbers(17, &self.ip_len.values, None, Layout::Split)?,
             texts(encoder, 18, &self.region, region)?,
             encoder.numbers(19, &self.asn.values, Some(&self.asn.validity), Layout::Split)?,
-            texts(encoder, 20, &self.mark, tool)?,
-            texts(encoder, 21, &self.tool, tool)?,
+            sought_texts(encoder, 20, &self.mark, bloom, tool)?,
+            sought_texts(encoder, 21, &self.tool, bloom, tool)?,
             texts(encoder, 22, &self.kind, kind_name)?,
-            texts(encoder, 23, &self.probe, |number| probe::name((number & 0xff) as u8).to_owned())?,
-            texts(encoder, 24, &self.scanner, |number| world.atlas.scanner_name(number))?,
+            sought_texts(encoder, 23, &self.probe, bloom, |number| {
+                probe::name((number & 0xff) as u8).to_owned()
+            })?,
+            sought_texts(encoder, 24, &self.scanner, bloom, |number| world.atlas.scanner_name(number))?,
             encoder.numbers(25, &self.victim.values, Some(&self.victim.validity), Layout::Plain)?,
             addresses(encoder, 26, &self.victim6)?,
             encoder.bytes(27, &self.payload_plain, self.payload.values.len(), Some(&self.payload.validity))?,
@@ -355,8 +358,16 @@ fn kind_name(number: u16) -> String {
 
 /// A text column whose codes stand for numbers that `name` can spell.
 fn texts(encoder: &mut Encoder, column: usize, coded: &Coded, name: impl Fn(u16) -> String) -> Result<Chunk> {
+    sought_texts(encoder, column, coded, false, name)
+}
+
+/// The same for a column whose single values are asked for, with a bloom filter if `bloom`.
+fn sought_texts(encoder: &mut Encoder, column: usize, coded: &Coded, bloom: bool, name: impl Fn(u16) -> String) -> Result<Chunk> {
     let dictionary: Vec<String> = coded.book.values().iter().map(|&number| name(number)).collect();
     let dictionary: Vec<&str> = dictionary.iter().map(String::as_str).collect();
+    if bloom {
+        return encoder.dictionary_text_with_bloom(column, &coded.codes, &dictionary, Some(&coded.validity));
+    }
     encoder.dictionary_text(column, &coded.codes, &dictionary, Some(&coded.validity))
 }
 
