@@ -283,6 +283,12 @@ fn an_interface_may_go_down_but_not_away() {
     let mut sources = open(&settings("v0"));
     ip("link set v0 down");
     assert!(!sources.count().unwrap().listening);
+    // An interface that is down is waited for, not asked in haste.
+    let begun = Instant::now();
+    for _ in 0..10 {
+        read_one(&mut sources, &mut Vec::new());
+    }
+    assert!(begun.elapsed() >= WAIT * 8, "{:?}", begun.elapsed());
     ip("link set v0 up");
     assert!(sources.count().unwrap().listening);
     Sender::new("v1").send(&syn(Framing::Ethernet, 1, 0));

@@ -188,7 +188,6 @@ struct Column {
     width_max: usize,
     /// Whether a row with this word has it.
     of: fn(u16) -> bool,
-    get: fn(&Packet) -> u64,
     set: fn(&mut Packet, u64),
 }
 
@@ -199,7 +198,6 @@ macro_rules! column {
             what: stringify!($field),
             width_max: size_of::<$type>(),
             of: $of,
-            get: |packet| u64::from(packet.$field),
             // The width was checked.
             set: |packet, value| packet.$field = <$type>::try_from(value).unwrap_or(<$type>::MAX),
         }
@@ -209,23 +207,47 @@ macro_rules! column {
 /// Every field that is neither in the shape nor the time, in the order of the form.
 const COLUMNS: [Column; 9] = [
     column!(ttl, u8, |_| true),
-    column!(src, u32, |word| !has(word, Present::WIDE)),
-    column!(dst, u32, |word| !has(word, Present::WIDE)),
-    column!(src_port, u16, |word| has(word, Present::PORTS)),
-    column!(dst_port, u16, |word| has(word, Present::PORTS)),
-    column!(tcp_window, u16, |word| has(word, Present::TCP)),
-    column!(tcp_seq, u32, |word| has(word, Present::TCP)
-        && word & SEQ_IS_DST == 0
-        && !has(word, Present::HIDDEN)),
-    column!(ip_id, u16, |word| has(word, Present::IP_ID) && word & ID_IS_XOR == 0),
-    column!(victim, u32, |word| has(word, Present::VICTIM) && !has(word, Present::WIDE)),
+    column!(src, u32, is_narrow),
+    column!(dst, u32, is_narrow),
+    column!(src_port, u16, has_ports),
+    column!(dst_port, u16, has_ports),
+    column!(tcp_window, u16, is_tcp),
+    column!(tcp_seq, u32, has_seq),
+    column!(ip_id, u16, has_id),
+    column!(victim, u32, has_victim),
 ];
+
+const fn is_narrow(word: u16) -> bool {
+    !has(word, Present::WIDE)
+}
+
+const fn has_ports(word: u16) -> bool {
+    has(word, Present::PORTS)
+}
+
+const fn is_tcp(word: u16) -> bool {
+    has(word, Present::TCP)
+}
+
+const fn has_seq(word: u16) -> bool {
+    is_tcp(word) && word & SEQ_IS_DST == 0 && !has(word, Present::HIDDEN)
+}
+
+const fn has_id(word: u16) -> bool {
+    has(word, Present::IP_ID) && word & ID_IS_XOR == 0
+}
+
+const fn has_victim(word: u16) -> bool {
+    has(word, Present::VICTIM) && is_narrow(word)
+}
 
 /// Numbers shapes in the order they come.
 #[derive(Default)]
 pub(super) struct ColumnWriter {
     planes: PlaneWriter,
-    words: Vec<u16>,
+    /// Fields in the order of [`COLUMNS`].
+    columns: [Vec<u32>; COLUMNS.len()],
+    times: Vec<u64>,
     keys: Vec<u128>,
     numbers: HashMap<u128, u32>,
     indices: Vec<u32>,
@@ -242,7 +264,7 @@ impl ColumnWriter {
         options: &[Options],
         out: &mut Vec<u8>,
     ) -> Result<(), BatchError> {
-        self.shapes(rows);
+        self.gather(rows);
         for key in &self.keys {
             Shape::of_key(*key, options.len())?;
         }
@@ -257,17 +279,10 @@ impl ColumnWriter {
         self.bytes.clear();
         self.keys.iter().for_each(|key| self.bytes.extend(key.to_le_bytes()));
         self.planes.plane(&self.bytes, out);
-        self.planes.column(self.indices.iter().map(|index| u64::from(*index)), out);
-        let mut before_us = 0;
-        let times = rows.iter().map(|row| {
-            let distance = row.time_us.wrapping_sub(before_us);
-            before_us = row.time_us;
-            super::bytes::zigzag(distance)
-        });
-        self.planes.column(times, out);
-        for column in &COLUMNS {
-            let chosen = rows.iter().zip(&self.words).filter(|(_, word)| (column.of)(**word));
-            self.planes.column(chosen.map(|(row, _)| (column.get)(row)), out);
+        self.planes.column(&self.indices, out);
+        self.planes.column(&self.times, out);
+        for column in &self.columns {
+            self.planes.column(column, out);
         }
         for field in [|wide: &Wide| wide.src6, |wide: &Wide| wide.dst6] {
             self.wide(wides.iter().map(field), out);
@@ -291,16 +306,42 @@ impl ColumnWriter {
         }
     }
 
-    fn shapes(&mut self, rows: &[Packet]) {
-        self.words.clear();
+    /// Takes the rows apart in one pass: each is in the processor's cache once.
+    fn gather(&mut self, rows: &[Packet]) {
         self.keys.clear();
         self.numbers.clear();
         self.indices.clear();
+        self.times.clear();
+        self.columns.iter_mut().for_each(Vec::clear);
+        let [ttl, src, dst, src_port, dst_port, tcp_window, tcp_seq, ip_id, victim] = &mut self.columns;
         // Few shapes make up most of the traffic: a small table in front of the large one.
         let mut cache = [(u128::MAX, 0_u32); 256];
+        let mut before_us = 0;
         for row in rows {
+            self.times.push(super::bytes::zigzag(row.time_us.wrapping_sub(before_us)));
+            before_us = row.time_us;
             let word = word(row);
-            self.words.push(word);
+            ttl.push(row.ttl.into());
+            if is_narrow(word) {
+                src.push(row.src);
+                dst.push(row.dst);
+            }
+            if has_ports(word) {
+                src_port.push(row.src_port.into());
+                dst_port.push(row.dst_port.into());
+            }
+            if is_tcp(word) {
+                tcp_window.push(row.tcp_window.into());
+            }
+            if has_seq(word) {
+                tcp_seq.push(row.tcp_seq);
+            }
+            if has_id(word) {
+                ip_id.push(row.ip_id.into());
+            }
+            if has_victim(word) {
+                victim.push(row.victim);
+            }
             let key = Shape::key(word, row);
             let [low, high] = [key, key >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
             // The golden ratio as a 64-bit fraction, after Knuth.

@@ -21,26 +21,22 @@ const ZSTD: u8 = 2;
 #[derive(Default)]
 pub(super) struct PlaneWriter {
     compressor: Option<Compressor<'static>>,
-    values: Vec<u64>,
     plane: Vec<u8>,
     compressed: Vec<u8>,
 }
 
 impl PlaneWriter {
     /// Appends a column: how many bytes its numbers need, and a plane for each of these.
-    pub(super) fn column(&mut self, values: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
-        let mut used = 0;
-        self.values.clear();
-        self.values.extend(values.inspect(|value| used |= value));
-        if self.values.is_empty() {
+    pub(super) fn column<N: Number>(&mut self, values: &[N], out: &mut Vec<u8>) {
+        if values.is_empty() {
             return;
         }
-        let width = 8 - used.leading_zeros().div_euclid(8);
+        let width = N::width(values);
         out.extend(width.to_le_bytes().first());
         let mut plane = std::mem::take(&mut self.plane);
         for place in 0..width {
             plane.clear();
-            plane.extend(self.values.iter().map(|value| (value >> (8 * place)).to_le_bytes()[0]));
+            plane.extend(values.iter().map(|value| value.byte(place)));
             self.plane(&plane, out);
         }
         self.plane = plane;
@@ -76,6 +72,33 @@ impl PlaneWriter {
         compressor.compress_to_buffer(plane, &mut self.compressed).is_ok()
     }
 }
+
+/// What columns are made of.
+pub(super) trait Number: Copy {
+    /// Bytes that the largest of them needs.
+    fn width(values: &[Self]) -> u32;
+    /// One of its bytes, the lowest at place 0.
+    fn byte(self, place: u32) -> u8;
+}
+
+/// For one of the unsigned types.
+macro_rules! number {
+    ($type:ty) => {
+        impl Number for $type {
+            fn width(values: &[$type]) -> u32 {
+                let used = values.iter().fold(0, |used, value| used | value);
+                <$type>::BITS.div_ceil(8) - used.leading_zeros() / 8
+            }
+
+            #[inline]
+            fn byte(self, place: u32) -> u8 {
+                (self >> (8 * place)).to_le_bytes()[0]
+            }
+        }
+    };
+}
+number!(u32);
+number!(u64);
 
 /// Reads planes.
 pub(super) struct PlaneReader<'a> {

@@ -157,15 +157,19 @@ impl Live {
         Ok((std::mem::take(&mut self.dropped_new), fill_permille))
     }
 
+    /// Says what ails the socket, if anything does; only then can it be waited for again.
+    pub(super) fn note_error(&self) {
+        if let Err(error) = self.ring.take_error() {
+            tracing::warn!("listen on {}: {error}", self.interface.name);
+        }
+    }
+
     /// Whether the interface is up.
     ///
     /// # Errors
     /// When it is gone: it will not come back under this socket.
     pub(super) fn is_listening(&self) -> Result<bool> {
         let name = &self.interface.name;
-        if let Err(error) = self.ring.take_error() {
-            tracing::warn!("listen on {name}: {error}");
-        }
         let bound = self.ring.socket().interface().with_context(|| format!("listen on {name}"))?;
         if bound != Some(self.interface.index) {
             bail!("listen on {name}: the interface is gone; hint: start the sensor again when it is back");

@@ -376,6 +376,9 @@ fn read_live(all: &mut [Live], next: &mut usize, wait: Duration, visit: impl FnM
         let sockets: Vec<_> = all.iter().map(AsFd::as_fd).collect();
         ring::poll(&sockets, wait)?;
         found = ready(all, *next);
+        if found.is_none() {
+            all.iter().for_each(Live::note_error);
+        }
     }
     if let Some(at) = found {
         *next = (at + 1) % count;
