@@ -24,6 +24,7 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -256,7 +257,9 @@ impl Inner {
             folder: folder.to_owned(),
             source,
         };
-        fs::create_dir_all(folder.join("journal")).map_err(io)?;
+        // What a sensor sees is nobody else's business.
+        let mut folders = fs::DirBuilder::new();
+        folders.recursive(true).mode(0o700).create(folder.join("journal")).map_err(io)?;
         let lock = File::create(folder.join("lock")).map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}
