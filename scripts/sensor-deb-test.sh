@@ -22,15 +22,15 @@ dpkg-deb --contents "$package" >"$root/contents"
 if awk '$2 != "root/root"' "$root/contents" | grep -q .; then fail "not all of it is root's"; fi
 if awk 'substr($1, 9, 1) == "w"' "$root/contents" | grep -q .; then fail "something can be written to by everybody"; fi
 
-mkdir "$root/installed"
+# dpkg's own way, as far as it goes in an empty root: the scripts need a shell and users there.
+mkdir -p "$root/unpacked/var/lib/dpkg"
+touch "$root/unpacked/var/lib/dpkg/status"
 if [ "$(id -u)" -eq 0 ]; then
-    # dpkg's own way; the scripts act on this machine's users, so they are tried only as far as unpacking.
-    mkdir -p "$root/installed/var/lib/dpkg"
-    touch "$root/installed/var/lib/dpkg/status"
-    dpkg --root="$root/installed" --force-not-root --force-depends --log=/dev/null --unpack "$package" >/dev/null
-else
-    dpkg-deb --extract "$package" "$root/installed"
+    dpkg --root="$root/unpacked" --force-depends --log=/dev/null --unpack "$package" >/dev/null
+    dpkg --root="$root/unpacked" --status hirundo-sensor | grep -q '^Status: install ok unpacked$' || fail "dpkg did not unpack it"
 fi
+mkdir "$root/installed"
+dpkg-deb --extract "$package" "$root/installed"
 program=$root/installed/usr/bin/hirundo-sensor
 "$program" --version | grep -q '^hirundo-sensor [0-9]' || fail "it does not say its version"
 if ldd "$program" 2>&1 | grep -q '=>'; then fail "it needs libraries"; fi

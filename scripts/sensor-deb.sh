@@ -32,6 +32,7 @@ export SOURCE_DATE_EPOCH
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
+chmod 755 "$root"
 # put MODE FILE TO
 put() { install -D -m "$1" "$2" "$root/$3"; }
 umask 022

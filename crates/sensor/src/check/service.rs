@@ -54,6 +54,9 @@ pub(super) fn centres(site: &Site, parts: &dyn Parts) -> Vec<Row> {
     if site.offline {
         return vec![Row::warn(NAME, "not asked (--offline)", "leave --offline out to ask it")];
     }
+    if let Ok(None) = parts.certificate() {
+        return vec![Row::warn(NAME, "not asked, because this sensor is not enrolled", "enrol first")];
+    }
     let asked = match parts.ask_centres() {
         Ok(asked) => asked,
         Err(error) => return vec![told(NAME, &error)],
@@ -132,7 +135,10 @@ mod tests {
             Ok(String::new())
         }
         fn certificate(&self) -> Result<Option<Certificate>, String> {
-            Ok(None)
+            Ok(Some(Certificate {
+                sensor: "jp-01".to_owned(),
+                not_after_secs: i64::MAX,
+            }))
         }
         fn ask_centres(&self) -> Result<Vec<Asked>, String> {
             let answer = if self.offset_us == i64::MAX {

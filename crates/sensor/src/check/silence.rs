@@ -1,6 +1,6 @@
 //! Whether this machine's kernel keeps silent on watched addresses: by its addresses and rules, and by listening.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,7 +54,8 @@ fn rules(site: &Site) -> Vec<Row> {
     let watched: Vec<IpNet> = if site.watched.is_empty() {
         Vec::new()
     } else {
-        site.watched.iter().flat_map(|net| narrow(&addresses.local_in(net), net)).collect()
+        let own = site.watched.iter().flat_map(|net| narrow(&addresses.local_in(net), net));
+        own.collect::<BTreeSet<_>>().into_iter().collect()
     };
     if watched.is_empty() {
         let found = if site.watched.is_empty() {
@@ -226,10 +227,15 @@ fn listen(site: &Site) -> Row {
     for interface in &site.interfaces {
         match Ear::open(interface) {
             Ok(ear) => ears.push(ear),
+            // Its own row says so.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
             Err(error) => {
                 return Row::warn(NAME, format!("could not listen at {interface}: {error}"), "run this as root");
             }
         }
+    }
+    if ears.is_empty() {
+        return Row::warn(NAME, "there is no interface to listen at", "`ip -br link` lists them");
     }
     let mut count = Count::default();
     let begin = Instant::now();

@@ -29,8 +29,8 @@ const READABLE_ROOT: [&str; 9] = [
     "/etc/pki/tls/certs",
 ];
 
-/// Counters of interfaces: `/sys/class/net` leads into `/sys/devices`.
-const COUNTERS: [&str; 3] = ["/sys/class/net", "/sys/devices", "/proc/net"];
+/// For keys.
+const RANDOM: [&str; 1] = ["/dev/urandom"];
 
 /// Closes all files but those of the plan; also TCP ports to listen on, and signals and abstract sockets of others.
 pub(super) fn close(plan: &Plan) -> Held {
@@ -62,7 +62,7 @@ fn restrict(plan: &Plan) -> Result<RulesetStatus, RulesetError> {
     } else {
         &READABLE
     };
-    let given = etc.iter().chain(&COUNTERS).map(Path::new);
+    let given = etc.iter().chain(&RANDOM).map(Path::new);
     for path in given.chain(plan.readable.iter().map(AsRef::as_ref)) {
         rules = beneath(rules, path, read)?;
     }

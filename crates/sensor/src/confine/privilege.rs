@@ -82,12 +82,15 @@ pub(super) fn drop_capabilities() -> Result<(), Error> {
     Ok(())
 }
 
-/// No program gives more rights than we have; nobody of the same user looks into our memory, no dump holds the key.
+/// No program gives more rights than we have; nobody of the same user looks into our memory, no dump holds the key,
+/// and what is written from now on is ours alone.
 pub(super) fn no_new_privileges() -> Result<(), Error> {
     // SAFETY: plain numbers.
     unsafe {
         check("forgo new privileges", libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
-        check("forbid dumps", libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0))
+        check("forbid dumps", libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0))?;
+        libc::umask(0o077);
+        Ok(())
     }
 }
 

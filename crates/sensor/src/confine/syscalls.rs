@@ -248,12 +248,16 @@ fn conditional() -> Result<Rules, seccompiler::BackendError> {
             ])?);
         }
     }
+    let none = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
+    let reads_limit = SeccompRule::new(vec![none])?;
     let not_executable = rule(&[(2, SeccompCmpOp::MaskedEq(PROT_EXEC), 0)])?;
     Ok(BTreeMap::from([
         (libc::SYS_socket, sockets),
         (libc::SYS_socketpair, equal(0, &[1])?),
         (libc::SYS_ioctl, equal(1, &IOCTLS)?),
         (libc::SYS_prctl, equal(0, &PRCTLS)?),
+        // Limits are read, not set; there are none of other processes' either.
+        (libc::SYS_prlimit64, vec![reads_limit]),
         (libc::SYS_mmap, vec![not_executable.clone()]),
         (libc::SYS_mprotect, vec![not_executable]),
         (
