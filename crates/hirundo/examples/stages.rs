@@ -4,7 +4,7 @@
 //! segment are cumulative passes over the whole capture, interleaved round by round; the stages of
 //! sealing are measured apart, segment by segment. Without a capture one is made.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result, bail};
 use cpu_time::ThreadTime;
 use hirundo::ingest::inputs::{self, Input};
-use hirundo::ingest::reader::{Known, Outcome, Reader, Watch};
+use hirundo::ingest::reader::{Outcome, Reader, Watch};
 use hirundo::intel::{Intel, IntelOptions};
 use hirundo_lake::names::{Atlas, World};
 use hirundo_lake::rollup::{Counts, Sources, find_sources};
@@ -258,10 +258,7 @@ fn pass(input: &Input, depth: Depth, marks: &MarkTable) -> Result<()> {
 /// The same pass into segments, as the ingest's own reader does it, and then everything that sealing is made of.
 fn segments(inputs: &[Input], world: World<'_>, round: usize, clock: &mut Clock, findings: &mut Findings) -> Result<()> {
     let damage = Damage::default();
-    let known = Known {
-        pieces: HashSet::new(),
-        lengths: HashMap::new(),
-    };
+    let known = hirundo_lake::Known::default();
     let mut reader = Reader::new(inputs.to_vec(), known, world.marks, PAYLOAD_BYTES_DEFAULT, Box::new(damage.clone()));
     let mut segment = Segment::default();
     let mut sealing = Sealing::new()?;

@@ -1,5 +1,7 @@
 //! The command line: every command, its options and their help.
 
+pub mod centre;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -98,6 +100,21 @@ pub enum Command {
     Lake(LakeCommand),
     /// Make simulated captures with a known truth
     Simulate(Simulate),
+    /// Make a centre for sensors, or show what it is
+    Centre(centre::Centre),
+    /// Add, show and revoke sensors
+    Sensor(centre::Sensor),
+    /// Watch how the sensors are
+    ///
+    /// On a terminal the table stays and is kept current (Ctrl-C ends it); elsewhere it is printed once.
+    Sensors(centre::Sensors),
+    /// Take what sensors send into the lake
+    ///
+    /// Any number of collectors may run over one lake and one centre. Nothing is acknowledged before it is durable;
+    /// SIGTERM stores what waits and ends.
+    Collect(centre::Collect),
+    /// Look at batches that were refused or held, release or delete them
+    Quarantine(centre::Quarantine),
     /// Print reference pages: tables, functions, marks, databases
     Docs {
         /// Which page

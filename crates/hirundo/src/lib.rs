@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod collector;
 pub mod commands;
 pub mod ingest;
 pub mod intel;
@@ -10,4 +11,5 @@ pub mod period;
 pub mod plot;
 pub mod report;
 pub mod screen;
+pub mod store;
 pub mod view;

@@ -38,7 +38,7 @@ fn one_writes_and_others_read() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for(&first, &fs::canonicalize(lake.0.join("_hirundo/write.lock")).unwrap());
+    wait_for(&first, &fs::canonicalize(lake.0.join("_hirundo/ingest.lock")).unwrap());
     // The lock is taken right after the file is opened.
     std::thread::sleep(Duration::from_millis(100));
     lake.ingest(&[&capture])

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use hirundo_packet::mark::MarkTable;
 
 use crate::error::{Error, Result, parquet};
-use crate::lake::{Change, FileRecord, Writer, day_of, file_path};
 use crate::names::World;
 use crate::readback::{Part, ReadBack};
+use crate::record::{self, Change, FileRecord, day_of, file_path};
 use crate::schema;
 use crate::seal::{Sealer, TableFile};
 use crate::segment::{Seen, Segment};
 use crate::sensors;
+use crate::writer::Maintainer;
 
 /// Rows of a part: 256 MB of them. Days with more are compacted in several passes.
 const PART_ROWS: u64 = 4 << 20;
@@ -45,12 +46,12 @@ pub struct Compacted {
 ///
 /// # Errors
 /// When the records cannot be read.
-pub fn days(writer: &Writer, first: i64, last: i64, force: bool) -> Result<Vec<i64>> {
+pub fn days(maintainer: &Maintainer, first: i64, last: i64, force: bool) -> Result<Vec<i64>> {
     // Roll-ups are made from packets; where those are gone, the roll-ups stay as they are.
-    let retained = writer.lake().retained()?;
+    let retained = maintainer.lake().retained()?;
     let from = retained.from.values().copied().max().unwrap_or(i64::MIN).max(first);
     let mut days: BTreeMap<i64, bool> = BTreeMap::new();
-    for path in writer.lake().files()?.into_keys() {
+    for path in maintainer.lake().files()?.into_keys() {
         if let Some(day) = day_of(&path).filter(|day| (from..=last).contains(day)) {
             *days.entry(day).or_default() |= force || !is_compact(&path);
         }
@@ -66,8 +67,8 @@ pub(crate) fn is_compact(path: &str) -> bool {
 ///
 /// # Errors
 /// When files cannot be read or written; the lake is then as it was.
-pub fn day(writer: &mut Writer, marks: &MarkTable, day: i64) -> Result<Compacted> {
-    let mut before: BTreeMap<String, FileRecord> = writer.lake().files()?;
+pub fn day(maintainer: &mut Maintainer, marks: &MarkTable, day: i64) -> Result<Compacted> {
+    let mut before: BTreeMap<String, FileRecord> = maintainer.lake().files()?;
     before.retain(|path, _| day_of(path) == Some(day));
     let of = |table: &str| -> Vec<String> {
         before
@@ -82,17 +83,19 @@ pub fn day(writer: &mut Writer, marks: &MarkTable, day: i64) -> Result<Compacted
         .filter_map(|path| before.get(path))
         .map(|record| record.rows)
         .sum();
-    let name = crate::lake::digest(before.keys().map(String::as_str).collect::<Vec<_>>().join("\n").as_bytes());
+    let mut named = before.keys().map(String::as_str).collect::<Vec<_>>().join("\n");
+    named.push_str(&maintainer.salt());
+    let name = record::digest(named.as_bytes());
     for (path, record) in &before {
-        writer.lake().check_bytes(path, record)?;
+        maintainer.lake().check_bytes(path, record)?;
     }
     let mut change = Change {
-        version: crate::lake::FORMAT,
+        version: record::VERSION,
         removed: before.keys().cloned().collect(),
         files: BTreeMap::new(),
     };
     let mut day_writer = DayWriter {
-        writer,
+        maintainer,
         change: &mut change,
         name: &name,
         sealer: Sealer::for_days().map_err(parquet("write"))?,
@@ -107,10 +110,10 @@ pub fn day(writer: &mut Writer, marks: &MarkTable, day: i64) -> Result<Compacted
     let packets = day_writer.packets;
     if packets != rows {
         let path = day_writer
-            .writer
+            .maintainer
             .lake()
             .store()
-            .path(&format!("packets/day={}", crate::lake::day_text(day)));
+            .path(&format!("packets/day={}", record::day_text(day)));
         return Err(Error::Damaged {
             path,
             reason: format!("{rows} packets were recorded and {packets} were read back"),
@@ -125,12 +128,12 @@ pub fn day(writer: &mut Writer, marks: &MarkTable, day: i64) -> Result<Compacted
         bytes_before: sum(&before),
         bytes_after: sum(&change.files),
     };
-    writer.change(&format!("{PREFIX}{name}"), change)?;
+    maintainer.change(change)?;
     Ok(compacted)
 }
 
 struct DayWriter<'a> {
-    writer: &'a mut Writer,
+    maintainer: &'a mut Maintainer,
     change: &'a mut Change,
     name: &'a str,
     sealer: Sealer,
@@ -143,8 +146,9 @@ impl DayWriter<'_> {
         let mut back = ReadBack::new(self.marks);
         let mut segment = Segment::default();
         for file in files {
-            let path = self.writer.lake().store().path(file);
-            back.file(&path, part, &mut segment, |back, segment| {
+            let store = self.maintainer.lake().store();
+            let (path, content) = (store.path(file), store.file(file)?);
+            back.file(&path, content, part, &mut segment, |back, segment| {
                 if segment.rows.len() < PART_ROWS_MAX {
                     return Ok(());
                 }
@@ -178,19 +182,16 @@ impl DayWriter<'_> {
     fn wait(&mut self, file: &TableFile) -> Result<()> {
         let count = self.change.files.len();
         let path = file_path(file.table.name, file.day, &format!("{PREFIX}{}-{count:03}", self.name));
-        self.writer.wait(self.change, path, file.rows, &file.bytes)
+        self.maintainer.wait(self.change, path, file.rows, &file.bytes)
     }
 
-    /// The day's rows of `sensors`, united. Rows that say what a live sensor dropped are left as they are.
+    /// The day's rows of `sensors`, united.
     fn sensors(&mut self, day: i64, files: &[String]) -> Result<()> {
         let mut segment = Segment::default();
         let mut united: BTreeMap<(i64, u16), Seen> = BTreeMap::new();
         for file in files {
-            let path = self.writer.lake().store().path(file);
-            if !sensors::unite(&path, &mut segment, &mut united)? {
-                self.change.removed.retain(|path| !files.contains(path));
-                return Ok(());
-            }
+            let store = self.maintainer.lake().store();
+            sensors::unite(&store.path(file), store.file(file)?, &mut segment, &mut united)?;
         }
         let rows: Vec<_> = united.into_iter().collect();
         if rows.is_empty() {

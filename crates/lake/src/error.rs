@@ -24,6 +24,39 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// What should say where a lake is does not.
+    #[error("could not open the lake {text}: {reason}")]
+    NotALocation {
+        /// What was said.
+        text: String,
+        /// What is wrong with it, and a hint.
+        reason: &'static str,
+    },
+    /// Nothing says who asks an object store.
+    #[error("could not reach {path}: there are no credentials; hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")]
+    NoCredentials {
+        /// The bucket.
+        path: String,
+    },
+    /// An object store takes conditional puts for others.
+    #[error("could not write to {}: the object store does not heed If-None-Match; hint: a lake needs one with conditional puts", path.display())]
+    NoConditions {
+        /// The bucket.
+        path: PathBuf,
+    },
+    /// An object store refused or cannot be reached.
+    #[error("could not {action} {path} in the object store; hint: {hint}")]
+    Objects {
+        /// What was attempted.
+        action: &'static str,
+        /// Which object.
+        path: String,
+        /// What to do about it.
+        hint: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<object_store::Error>,
+    },
     /// A file in the lake does not hold what it should.
     #[error("{} is damaged: {reason}; hint: `hirundo lake verify` lists every damaged file", path.display())]
     Damaged {
@@ -37,6 +70,12 @@ pub enum Error {
     Busy {
         /// The lake.
         path: PathBuf,
+    },
+    /// A batch names a piece twice, whose packets would count twice.
+    #[error("a batch holds the piece {piece} twice")]
+    Twice {
+        /// The piece.
+        piece: String,
     },
     /// A Parquet file could not be written or read.
     #[error("could not {action} Parquet data")]

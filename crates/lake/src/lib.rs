@@ -1,5 +1,6 @@
 //! The lake: packets to Parquet and back. Schema, writing, roll-ups, compaction, retention, and the only door to the query engine.
 
+mod clear;
 pub mod codes;
 pub mod compact;
 pub mod encode;
@@ -8,10 +9,14 @@ pub mod export;
 pub mod functions;
 pub mod hybrid;
 pub mod lake;
+pub mod location;
 pub mod names;
 pub mod observation;
+pub mod piece;
+mod pinned;
 pub mod question;
 pub mod readback;
+pub mod record;
 pub mod retain;
 pub mod rollup;
 pub mod roster;
@@ -24,10 +29,14 @@ pub mod sort;
 pub mod store;
 pub mod tables;
 pub mod verify;
+pub mod writer;
 
 pub use error::{Error, Result};
-pub use lake::{Lake, Piece, PieceId, Writer};
+pub use lake::{Lake, Snapshot};
+pub use location::Location;
 pub use observation::Question;
+pub use piece::{Known, Piece, PieceId};
 pub use question::{Days, Filter, Measure, Subject};
 pub use roster::Roster;
 pub use session::{Answer, Parameter, Session};
+pub use writer::{Committed, Committer, Maintainer, Writer};

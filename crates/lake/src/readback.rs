@@ -13,7 +13,7 @@ use hirundo_packet::{Kind, Packet, Present, Wide, probe};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 
-use crate::error::{Error, Result, io, parquet};
+use crate::error::{Error, Result, parquet};
 use crate::names::{Atlas, Place};
 use crate::rollup::MixMap;
 use crate::segment::Segment;
@@ -116,19 +116,19 @@ impl<'a> ReadBack<'a> {
         }
     }
 
-    /// Appends the rows of a file; `full` is called whenever a batch has been added.
+    /// Appends the rows of a file, which is `path` for people; `full` is called whenever a batch has been added.
     ///
     /// # Errors
     /// When the file cannot be read, or names a mark nobody here knows.
     pub fn file(
         &mut self,
         path: &Path,
+        content: File,
         part: Part,
         segment: &mut Segment,
         mut full: impl FnMut(&mut Self, &mut Segment) -> Result<()>,
     ) -> Result<()> {
-        let file = File::open(path).map_err(io("open", path))?;
-        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        let mut builder = ParquetRecordBatchReaderBuilder::try_new(content)
             .map_err(parquet("open"))?
             .with_batch_size(BATCH_ROWS);
         if part.parts > 1 {
@@ -334,7 +334,10 @@ impl<'a> Columns<'a> {
         }
         if let Some(flags) = value(self.tcp_flags, row) {
             packet.tcp_flags = flags;
-            packet.tcp_seq = value(self.tcp_seq, row).unwrap_or(0);
+            match value(self.tcp_seq, row) {
+                Some(seq) => packet.tcp_seq = seq,
+                None => packet.present.set(Present::HIDDEN),
+            }
             packet.tcp_window = value(self.tcp_window, row).unwrap_or(0);
             packet.present.set(Present::TCP);
         }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::lake::{Change, FORMAT, Lake, Writer, day_of};
+use crate::lake::Lake;
+use crate::record::{Change, VERSION, day_of};
 use crate::schema;
+use crate::writer::Maintainer;
 
 /// What the files of one table take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,23 +67,19 @@ pub fn before(lake: &Lake, table: &str, day: i64) -> Result<Vec<(String, u64)>> 
 /// captures ingested again do not bring them back.
 ///
 /// # Errors
-/// When the disk refuses; what was begun is ended by the next writer.
-pub fn delete(writer: &mut Writer, table: &'static str, day: i64) -> Result<usize> {
-    let removed: Vec<String> = before(writer.lake(), table, day)?.into_iter().map(|(path, _)| path).collect();
+/// When the disk refuses; what was begun is ended by the next maintainer.
+pub fn delete(maintainer: &mut Maintainer, table: &'static str, day: i64) -> Result<usize> {
+    let removed: Vec<String> = before(maintainer.lake(), table, day)?.into_iter().map(|(path, _)| path).collect();
     let count = removed.len();
-    let mut retained = writer.lake().retained()?;
+    let mut retained = maintainer.lake().retained()?;
     retained.forget(table, day);
-    writer.set_retained(&retained)?;
+    maintainer.set_retained(&retained)?;
     if count > 0 {
-        let name = crate::lake::digest(removed.join("\n").as_bytes());
-        writer.change(
-            &format!("retain-{name}"),
-            Change {
-                version: FORMAT,
-                removed,
-                files: BTreeMap::new(),
-            },
-        )?;
+        maintainer.change(Change {
+            version: VERSION,
+            removed,
+            files: BTreeMap::new(),
+        })?;
     }
     Ok(count)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::lake::{Lake, Writer};
+use crate::lake::Lake;
 
 /// Where the lake keeps it.
 const ROSTER: &str = "_hirundo/roster.json";
@@ -73,38 +73,39 @@ impl Lake {
     /// # Errors
     /// When the record cannot be read.
     pub fn roster(&self) -> Result<Roster> {
-        let Some(bytes) = self.store().get(ROSTER)? else {
-            return Ok(Roster::default());
-        };
-        serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
-            path: self.store().path(ROSTER),
-            reason: error.to_string(),
-        })
+        Ok(self.parsed(ROSTER)?.unwrap_or_default())
     }
-}
 
-impl Writer {
     /// Adds to what is known of the sensors.
     ///
     /// # Errors
     /// When the record cannot be read or written, or would hold too many.
-    pub fn merge_roster(&mut self, roster: Roster) -> Result<()> {
-        let before = self.lake().roster()?;
-        let mut all = before.clone();
-        all.merge(roster);
-        if all == before {
-            return Ok(());
-        }
-        let path = self.lake().store().path(ROSTER);
-        if all.sensors.len() > SENSORS_MAX {
-            let reason = format!("it would hold {} sensors, and at most {SENSORS_MAX} are kept", all.sensors.len());
-            return Err(Error::Damaged { path, reason });
-        }
-        let bytes = serde_json::to_vec_pretty(&all).map_err(|error| Error::Damaged {
-            path,
-            reason: error.to_string(),
-        })?;
-        self.lake().store().put(ROSTER, &bytes)
+    pub fn merge_roster(&self, roster: Roster) -> Result<()> {
+        let path = self.store().path(ROSTER);
+        self.update(ROSTER, &mut |bytes| {
+            let damaged = |reason: String| Error::Damaged {
+                path: path.clone(),
+                reason,
+            };
+            let before: Roster = match bytes {
+                Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?,
+                None => Roster::default(),
+            };
+            let mut all = before.clone();
+            all.merge(roster.clone());
+            if all == before {
+                return Ok(None);
+            }
+            if all.sensors.len() > SENSORS_MAX {
+                let count = all.sensors.len();
+                return Err(damaged(format!(
+                    "it would hold {count} sensors, and at most {SENSORS_MAX} are kept"
+                )));
+            }
+            serde_json::to_vec_pretty(&all)
+                .map(Some)
+                .map_err(|error| damaged(error.to_string()))
+        })
     }
 }
 

@@ -27,10 +27,13 @@ const SLOT_US: i64 = 300_000_000;
 /// Longest silence inside a capture that is taken for a quiet Internet and not for a sensor that was down.
 const BRIDGE_US: i64 = 12 * SLOT_US;
 
-/// What one sensor showed in one hour.
+/// Most frames or packets that a minute of a sensor's health is believed to count; no interface brings more.
+pub const MINUTE_FRAMES_MAX: u64 = 1 << 40;
+
+/// What one sensor showed in one hour. What a capture does not say is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Bit n: something was seen in the n-th five minutes.
+    /// Bit n: up in the n-th five minutes.
     pub up_slots: u16,
     /// Frames read.
     pub seen: u64,
@@ -38,6 +41,55 @@ pub struct Seen {
     pub kept: u64,
     /// Of them without a readable IP header.
     pub unreadable: u64,
+    /// Frames the kernel dropped.
+    pub dropped_kernel: Option<u64>,
+    /// Packets the sensor's spool dropped.
+    pub dropped_spool: Option<u64>,
+    /// Sensor clock less centre clock, the greatest absolute, µs.
+    pub clock_skew_us: Option<u64>,
+    /// Frames the interface received while the sensor was not running, at most.
+    pub missed: Option<u64>,
+}
+
+impl Seen {
+    /// Adds what was seen besides in the same hour.
+    pub fn unite(&mut self, other: Seen) {
+        let sum = |one: Option<u64>, two: Option<u64>| match (one, two) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
+        self.up_slots |= other.up_slots;
+        self.seen = self.seen.saturating_add(other.seen);
+        self.kept = self.kept.saturating_add(other.kept);
+        self.unreadable = self.unreadable.saturating_add(other.unreadable);
+        self.dropped_kernel = sum(self.dropped_kernel, other.dropped_kernel);
+        self.dropped_spool = sum(self.dropped_spool, other.dropped_spool);
+        self.clock_skew_us = self.clock_skew_us.max(other.clock_skew_us);
+        self.missed = sum(self.missed, other.missed);
+    }
+}
+
+/// A minute of a sensor's health, as the sensor says and the centre completes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Begin of the minute, microseconds since 1970.
+    pub begin_us: i64,
+    /// Whether the sensor was listening in it.
+    pub up: bool,
+    /// Frames read.
+    pub seen: u64,
+    /// Of them stored.
+    pub kept: u64,
+    /// Of them without a readable IP header.
+    pub unreadable: u64,
+    /// Frames the kernel dropped.
+    pub dropped_kernel: u64,
+    /// Packets the sensor's spool dropped.
+    pub dropped_spool: u64,
+    /// Frames the interface received while the sensor was not running, at most.
+    pub missed: u64,
+    /// Sensor clock less centre clock, microseconds, where known.
+    pub clock_skew_us: Option<i64>,
 }
 
 /// A row of the table `sensors`: (begin of the hour in µs, sensor number), and what was seen.
@@ -159,11 +211,7 @@ impl Segment {
         self.piece.close_slot();
         let piece = std::mem::take(&mut self.piece);
         for (key, part) in piece.seen {
-            let seen = self.seen.entry(key).or_default();
-            seen.up_slots |= part.up_slots;
-            seen.seen += part.seen;
-            seen.kept += part.kept;
-            seen.unreadable += part.unreadable;
+            self.seen.entry(key).or_default().unite(part);
         }
         self.days.extend(piece.days);
     }
@@ -184,9 +232,42 @@ impl Segment {
         }
     }
 
-    /// Adds a packet; at most `payload_bytes_max` of its payload are kept.
+    /// Adds a packet of a capture; at most `payload_bytes_max` of its payload are kept.
     #[inline]
     pub fn push(&mut self, decoded: &Decoded<'_>, sensor: u16, payload_bytes_max: u8) {
+        self.piece.count(decoded.packet.time_us, sensor, true);
+        self.add(decoded, sensor, payload_bytes_max);
+    }
+
+    /// Adds a packet that a sensor shipped. It says nothing of up-time: the sensor's minutes do, see
+    /// [`Segment::push_health`].
+    #[inline]
+    pub fn push_shipped(&mut self, decoded: &Decoded<'_>, sensor: u16) {
+        self.piece.count_day(decoded.packet.time_us);
+        self.add(decoded, sensor, u8::MAX);
+    }
+
+    /// Adds a minute of a sensor's health; several of one minute add up.
+    pub fn push_health(&mut self, sensor: u16, health: Health) {
+        self.piece.count_day(health.begin_us);
+        let hour_us = health.begin_us.div_euclid(HOUR_US).saturating_mul(HOUR_US);
+        let slot = health.begin_us.rem_euclid(HOUR_US) / SLOT_US;
+        let frames = |count: u64| count.min(MINUTE_FRAMES_MAX);
+        let seen = Seen {
+            up_slots: u16::from(health.up) << slot,
+            seen: frames(health.seen),
+            kept: frames(health.kept),
+            unreadable: frames(health.unreadable),
+            dropped_kernel: Some(frames(health.dropped_kernel)),
+            dropped_spool: Some(frames(health.dropped_spool)),
+            clock_skew_us: health.clock_skew_us.map(i64::unsigned_abs),
+            missed: Some(frames(health.missed)),
+        };
+        self.piece.seen.entry((hour_us, sensor)).or_default().unite(seen);
+    }
+
+    #[inline]
+    fn add(&mut self, decoded: &Decoded<'_>, sensor: u16, payload_bytes_max: u8) {
         let mut packet = decoded.packet;
         packet.sensor_at = sensor;
         if packet.present.has(Present::WIDE) {
@@ -202,7 +283,6 @@ impl Segment {
             packet.payload_len = u8::try_from(kept).unwrap_or(u8::MAX);
             self.payloads.extend_from_slice(&decoded.payload[..kept]);
         }
-        self.piece.count(packet.time_us, sensor, true);
         self.rows.push(packet);
     }
 
@@ -257,14 +337,19 @@ impl OpenPiece {
                 seen: 0,
                 kept: 0,
             };
-            if self.days.is_empty() || !(0..DAY_US).contains(&time_us.wrapping_sub(self.day_begin_us)) {
-                let day = time_us.div_euclid(DAY_US);
-                self.day_begin_us = day * DAY_US;
-                self.days.insert(day);
-            }
+            self.count_day(time_us);
         }
         self.slot.seen += 1;
         self.slot.kept += u64::from(kept);
+    }
+
+    #[inline]
+    fn count_day(&mut self, time_us: i64) {
+        if self.days.is_empty() || !(0..DAY_US).contains(&time_us.wrapping_sub(self.day_begin_us)) {
+            let day = time_us.div_euclid(DAY_US);
+            self.day_begin_us = day.saturating_mul(DAY_US);
+            self.days.insert(day);
+        }
     }
 
     /// Counts the slots between two packets of one capture as up-time when they are few: a quiet quarter of
@@ -299,4 +384,135 @@ impl OpenPiece {
 /// Position in a segment as its packets keep it; segments are closed long before 2^32.
 fn number(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use hirundo_packet::Packet;
+
+    use super::*;
+
+    const MINUTE_US: i64 = SLOT_US / 5;
+
+    fn minute(begin_us: i64) -> Health {
+        Health {
+            begin_us,
+            up: true,
+            seen: 10,
+            kept: 7,
+            unreadable: 3,
+            dropped_kernel: 2,
+            dropped_spool: 1,
+            missed: 4,
+            clock_skew_us: Some(-50),
+        }
+    }
+
+    fn shipped(segment: &mut Segment, time_us: i64, sensor: u16) {
+        let packet = Packet {
+            time_us,
+            ..Packet::default()
+        };
+        segment.push_shipped(
+            &Decoded {
+                packet,
+                ..Decoded::default()
+            },
+            sensor,
+        );
+    }
+
+    #[test]
+    fn minutes_add_up_to_hours() {
+        let mut segment = Segment::default();
+        segment.begin_piece();
+        let sensor = segment.sensor("tokyo");
+        segment.push_health(sensor, minute(0));
+        segment.push_health(sensor, minute(0));
+        segment.push_health(
+            sensor,
+            Health {
+                up: false,
+                clock_skew_us: Some(9),
+                ..minute(SLOT_US)
+            },
+        );
+        segment.push_health(
+            sensor,
+            Health {
+                clock_skew_us: None,
+                ..minute(2 * SLOT_US + 4 * MINUTE_US)
+            },
+        );
+        segment.push_health(
+            sensor,
+            Health {
+                seen: u64::MAX,
+                ..minute(-1)
+            },
+        );
+        assert!(segment.seen.is_empty(), "nothing counts before the piece is kept");
+        segment.keep_piece();
+        let expected = Seen {
+            up_slots: 0b101,
+            seen: 40,
+            kept: 28,
+            unreadable: 12,
+            dropped_kernel: Some(8),
+            dropped_spool: Some(4),
+            clock_skew_us: Some(50),
+            missed: Some(16),
+        };
+        assert_eq!(segment.seen[&(0, sensor)], expected);
+        let before = segment.seen[&(-HOUR_US, sensor)];
+        assert_eq!((before.up_slots, before.seen), (1 << 11, MINUTE_FRAMES_MAX));
+        assert_eq!(segment.seen.len(), 2);
+    }
+
+    #[test]
+    fn packets_of_sensors_say_nothing_of_up_time() {
+        let mut segment = Segment::default();
+        segment.begin_piece();
+        let sensor = segment.sensor("tokyo");
+        shipped(&mut segment, 5, sensor);
+        shipped(&mut segment, DAY_US + 5, sensor);
+        assert_eq!(segment.piece_days(), 2);
+        segment.keep_piece();
+        assert!(segment.seen.is_empty() && segment.rows.len() == 2);
+    }
+
+    #[test]
+    fn a_dropped_batch_leaves_nothing() {
+        let mut segment = Segment::default();
+        segment.begin_piece();
+        let tokyo = segment.sensor("tokyo");
+        shipped(&mut segment, 5, tokyo);
+        segment.push_health(tokyo, minute(0));
+        segment.keep_piece();
+        let (seen, rows) = (segment.seen.clone(), segment.rows.len());
+        segment.begin_piece();
+        let osaka = segment.sensor("osaka");
+        shipped(&mut segment, DAY_US, osaka);
+        segment.push_health(osaka, minute(DAY_US));
+        segment.push_health(tokyo, minute(0));
+        segment.drop_piece();
+        assert_eq!((&segment.seen, segment.rows.len(), segment.sensors.len()), (&seen, rows, 1));
+        assert_eq!(segment.days.len(), 1);
+    }
+
+    #[test]
+    fn what_captures_do_not_say_stays_unknown() {
+        let mut segment = Segment::default();
+        segment.begin_piece();
+        let sensor = segment.sensor("tokyo");
+        segment.push(&Decoded::default(), sensor, 64);
+        segment.push_unreadable(SLOT_US, sensor);
+        segment.keep_piece();
+        let seen = segment.seen[&(0, sensor)];
+        assert_eq!((seen.up_slots, seen.seen, seen.kept, seen.unreadable), (0b11, 2, 1, 1));
+        assert_eq!(
+            (seen.dropped_kernel, seen.dropped_spool, seen.clock_skew_us, seen.missed),
+            (None, None, None, None)
+        );
+    }
 }

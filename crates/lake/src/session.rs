@@ -15,15 +15,20 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 
 use crate::compact::is_compact;
-use crate::error::{Error, Result, io};
+use crate::error::{Error, Result};
 use crate::functions;
-use crate::lake::{Lake, day_of};
+use crate::lake::Lake;
+use crate::pinned::Pinned;
 use crate::question::Days;
+use crate::record::day_of;
 use crate::schema::{self, Table};
 use crate::store::Lock;
 
 /// Memory a session may use for sorting and grouping before it spills to disk, bytes, unless told otherwise.
 pub const MEMORY_BYTES_DEFAULT: usize = 2 << 30;
+
+/// Where the engine finds the lake's files.
+const ROOT: &str = "hirundo://lake/";
 
 /// A value for a `$name` in a query.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +85,7 @@ impl Answer {
     }
 }
 
-/// A session over one lake. While it lives, no compaction changes files under it.
+/// A session over one lake as it was when the session was opened. While it lives, no compaction changes files under it.
 pub struct Session {
     context: SessionContext,
     /// Days with files of `sources` that came since the day was compacted, or before.
@@ -95,16 +100,9 @@ impl Session {
     /// When the lake cannot be read or the engine refuses its settings.
     pub fn open(lake: &Lake, threads: usize, memory_bytes: usize) -> Result<Session> {
         let lock = lake.read_lock()?;
-        lake.check_present()?;
-        let orphans = lake.orphans()?;
-        if !orphans.is_empty() {
-            let unrecorded = orphans.len();
-            tracing::warn!(
-                "{unrecorded} files of an ingest that is running or was cut short are counted too; running the ingest again completes it"
-            );
-        }
-        let files = lake.files()?;
-        let sources = files.keys().chain(&orphans).filter(|path| path.starts_with(schema::SOURCES.name));
+        let snapshot = lake.snapshot()?;
+        snapshot.check_present(lake.store())?;
+        let sources = snapshot.files.keys().filter(|path| path.starts_with(schema::SOURCES.name));
         let unsettled = sources.filter(|path| !is_compact(path)).filter_map(|path| day_of(path)).collect();
         let mut config = SessionConfig::new().with_information_schema(true);
         let options = config.options_mut();
@@ -123,8 +121,11 @@ impl Session {
             .build_arc()?;
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context);
+        let files = snapshot.files.into_iter().map(|(path, record)| (path, record.bytes));
+        let pinned = Pinned::new(lake.store().clone(), files)?;
+        context.register_object_store(ListingTableUrl::parse(ROOT)?.object_store().as_ref(), Arc::new(pinned));
         for table in schema::TABLES {
-            context.register_table(table.name, Arc::new(listing(lake, table, &context)?))?;
+            context.register_table(table.name, Arc::new(listing(table, &context)?))?;
         }
         Ok(Session {
             context,
@@ -184,10 +185,8 @@ impl Session {
     }
 }
 
-fn listing(lake: &Lake, table: &Table, context: &SessionContext) -> Result<ListingTable> {
-    let root = lake.store().root();
-    let root = std::fs::canonicalize(root).map_err(io("find the lake", root))?;
-    let url = ListingTableUrl::parse(format!("{}/", root.join(table.name).display()))?;
+fn listing(table: &Table, context: &SessionContext) -> Result<ListingTable> {
+    let url = ListingTableUrl::parse(format!("{ROOT}{}/", table.name))?;
     let format = ParquetFormat::default().with_options(context.copied_table_options().parquet);
     let options = ListingOptions::new(Arc::new(format))
         .with_file_extension(".parquet")

@@ -8,7 +8,7 @@ use crate::encode::{Chunk, Encoder, Layout, ROW_GROUP_ROWS, put_bytes};
 use crate::names::World;
 use crate::rollup::{CountRow, Source, SourceRow, Sources, row_of};
 use crate::schema;
-use crate::segment::{SeenRow, Segment};
+use crate::segment::{Seen, SeenRow, Segment};
 
 /// Rows copied together before their columns are taken apart: they then sit in the first-level cache.
 const BLOCK_ROWS: usize = 256;
@@ -273,7 +273,8 @@ impl PacketsWriter {
         self.icmp_code
             .extend(block, has(Present::ICMP), |packet| u16::from(packet.icmp_code));
         self.tcp_flags.extend(block, has(Present::TCP), |packet| packet.tcp_flags);
-        self.tcp_seq.extend(block, has(Present::TCP), |packet| packet.tcp_seq);
+        let shows_seq = |packet: &Packet| packet.present.has(Present::TCP) && !packet.present.has(Present::HIDDEN);
+        self.tcp_seq.extend(block, shows_seq, |packet| packet.tcp_seq);
         self.tcp_window.extend(block, has(Present::TCP), |packet| packet.tcp_window);
         self.tcp_options
             .extend(block, |packet| packet.options_at != 0, |packet| packet.options_at);
@@ -480,10 +481,6 @@ fn sources_group(encoder: &mut Encoder, segment: &Segment, world: World<'_>, pac
 
 fn sensors_group(encoder: &mut Encoder, segment: &Segment, rows: &[SeenRow]) -> Result<Vec<Chunk>> {
     let hours: Vec<i64> = rows.iter().map(|row| row.0.0).collect();
-    let mut unknown = Dense::<u64>::default();
-    for _ in rows {
-        unknown.push(None);
-    }
     let slots = column(rows, |row| Some(row.1.up_slots));
     Ok(vec![
         encoder.numbers(0, &hours, None, Layout::Split)?,
@@ -492,8 +489,17 @@ fn sensors_group(encoder: &mut Encoder, segment: &Segment, rows: &[SeenRow]) -> 
         volume(encoder, 3, rows, |row| row.1.seen)?,
         volume(encoder, 4, rows, |row| row.1.kept)?,
         volume(encoder, 5, rows, |row| row.1.unreadable)?,
-        encoder.numbers(6, &unknown.values, Some(&unknown.validity), Layout::Plain)?,
-        encoder.numbers(7, &unknown.values, Some(&unknown.validity), Layout::Plain)?,
-        encoder.numbers(8, &unknown.values, Some(&unknown.validity), Layout::Plain)?,
+        known(encoder, 6, rows, |seen| seen.dropped_kernel)?,
+        known(encoder, 7, rows, |seen| seen.dropped_spool)?,
+        known(encoder, 8, rows, |seen| seen.clock_skew_us)?,
+        known(encoder, 9, rows, |seen| seen.missed)?,
     ])
+}
+
+fn known(encoder: &mut Encoder, at: usize, rows: &[SeenRow], value: impl Fn(&Seen) -> Option<u64>) -> Result<Chunk> {
+    let mut dense = Dense::<u64>::default();
+    for (_, seen) in rows {
+        dense.push(value(seen));
+    }
+    encoder.numbers(at, &dense.values, Some(&dense.validity), Layout::Plain)
 }

@@ -9,7 +9,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::Result;
-use crate::lake::{FileRecord, Lake, Retained, day_of, day_text, digest};
+use crate::lake::{Lake, Snapshot};
+use crate::record::{FileRecord, Retained, day_of, day_text, digest};
 use crate::schema::{self, Table};
 
 /// Most findings listed.
@@ -47,11 +48,12 @@ pub fn verify(lake: &Lake, progress: &mut dyn FnMut(u64)) -> Result<Verified> {
         verified.find("the files were not checked: what they should be stands in records that cannot be read".to_owned());
         return Ok(verified);
     }
-    let files = lake.files()?;
-    let retained = lake.retained()?;
+    // In this order: what is stored in the meantime is none of the orphans, and not looked at either.
     verified.orphans = lake.orphans()?;
+    let snapshot = lake.snapshot()?;
+    let retained = lake.retained()?;
     let mut sums: BTreeMap<(i64, &str), u64> = BTreeMap::new();
-    for (path, record) in &files {
+    for (path, record) in &snapshot.files {
         let Some((table, day)) = path.split('/').next().and_then(Table::named).zip(day_of(path)) else {
             verified.find(format!("{path}: a record names it, and it is no file of a table"));
             continue;
@@ -61,7 +63,7 @@ pub fn verify(lake: &Lake, progress: &mut dyn FnMut(u64)) -> Result<Verified> {
         }
         progress(verified.bytes);
     }
-    verified.sums(lake, &sums, retained)?;
+    verified.sums(&snapshot, &sums, &retained);
     Ok(verified)
 }
 
@@ -106,23 +108,17 @@ impl Verified {
         }
     }
 
-    fn sums(&mut self, lake: &Lake, sums: &BTreeMap<(i64, &str), u64>, retained: Retained) -> Result<()> {
-        // What arrived, by day: the rows of all files of packets that batches ever recorded.
-        let mut stored: BTreeMap<i64, u64> = BTreeMap::new();
-        for (_, batch) in lake.batches()? {
-            self.packets += batch.pieces.iter().map(|piece| piece.packets).sum::<u64>();
-            for (path, record) in batch.files.iter().filter(|(path, _)| path.starts_with("packets/")) {
-                *stored.entry(day_of(path).unwrap_or(i64::MIN)).or_default() += record.rows;
-            }
-        }
-        if stored.values().sum::<u64>() != self.packets {
+    /// Compares what is in the tables with what arrived.
+    fn sums(&mut self, snapshot: &Snapshot, sums: &BTreeMap<(i64, &str), u64>, retained: &Retained) {
+        self.packets = snapshot.packets;
+        let in_files = snapshot.arrived.values().sum::<u64>();
+        if in_files != self.packets {
             self.find(format!(
-                "the records of batches contradict themselves: {} packets in pieces, {} in files",
-                self.packets,
-                stored.values().sum::<u64>()
+                "the records of batches contradict themselves: {} packets in pieces, {in_files} in files",
+                self.packets
             ));
         }
-        for (&day, &expected) in &stored {
+        for (&day, &expected) in &snapshot.arrived {
             for table in [&schema::PACKETS, &schema::HOURLY, &schema::DAILY, &schema::PORTS, &schema::SOURCES] {
                 let gone = retained.days_gone(table.name, day);
                 let found = sums.get(&(day, table.name)).copied();
@@ -136,7 +132,6 @@ impl Verified {
                 }
             }
         }
-        Ok(())
     }
 }
 
@@ -145,7 +140,9 @@ fn read(bytes: Bytes, table: &Table) -> std::result::Result<(u64, u64), String> 
     let (mut rows, mut packets) = (0, 0);
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| error.to_string())?;
     let names: Vec<&str> = builder.parquet_schema().columns().iter().map(|column| column.name()).collect();
-    if names != table.columns.iter().map(|column| column.name).collect::<Vec<_>>() {
+    // Columns that were added later are missing in earlier files, and null.
+    let (there, missing) = table.columns.split_at(names.len().min(table.columns.len()));
+    if names != there.iter().map(|column| column.name).collect::<Vec<_>>() || missing.iter().any(|column| !column.nullable) {
         return Err("its columns are not those of the table".to_owned());
     }
     let mask = ProjectionMask::all();

@@ -9,7 +9,7 @@ use hirundo_lake::names::World;
 use hirundo_packet::mark::MarkTable;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Done, lake_path, threads};
+use super::{Done, location, threads};
 use crate::cli::{self, Geo, Global};
 use crate::ingest::reader::{Outcome, Watch};
 use crate::ingest::{self, Input, Report, Settings, roster};
@@ -21,20 +21,14 @@ use crate::view::Format;
 pub fn run(global: &Global, options: &cli::Ingest) -> Result<Done> {
     let marks = marks(options.rules.as_deref())?;
     let inputs = ingest::inputs::find(&options.paths, options.sensor.as_deref())?;
-    let lake = Lake::open_or_create(&lake_path(global)?)?;
+    let lake = Lake::open_or_create(&location(global)?)?;
     let mut writer = lake.writer()?;
     for roster in roster::find(&options.paths, options.sensors.as_deref())? {
-        writer.merge_roster(roster)?;
+        lake.merge_roster(roster)?;
     }
     let intel = intel(&options.geo, global.quiet)?;
-    let databases = intel
-        .versions()
-        .map(|version| {
-            let file = version.file.file_name().unwrap_or_default().to_string_lossy();
-            format!("{file}: {}, {}", version.source, version.licence)
-        })
-        .collect();
-    writer.merge_roster(hirundo_lake::Roster {
+    let databases = databases(&intel);
+    lake.merge_roster(hirundo_lake::Roster {
         databases,
         ..hirundo_lake::Roster::default()
     })?;
@@ -77,7 +71,19 @@ pub fn marks(rules: Option<&std::path::Path>) -> Result<MarkTable> {
     MarkTable::with_rules(&text).with_context(|| format!("could not use the rule file {}", path.display()))
 }
 
-fn intel(geo: &Geo, quiet: bool) -> Result<Intel> {
+/// The databases, with their dates and licences, as the lake keeps them.
+pub(super) fn databases(intel: &Intel) -> std::collections::BTreeSet<String> {
+    intel
+        .versions()
+        .map(|version| {
+            let file = version.file.file_name().unwrap_or_default().to_string_lossy();
+            format!("{file}: {}, {}", version.source, version.licence)
+        })
+        .collect()
+}
+
+/// What says where sources are.
+pub(super) fn intel(geo: &Geo, quiet: bool) -> Result<Intel> {
     let options = IntelOptions {
         databases: geo.databases.clone(),
         scanners: geo.scanners.clone(),

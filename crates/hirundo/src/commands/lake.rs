@@ -39,7 +39,7 @@ pub fn run(global: &Global, command: &LakeCommand) -> Result<Done> {
 
 fn compact(global: &Global, period: &str, force: bool, rules: Option<&Path>) -> Result<Done> {
     let marks = super::ingest::marks(rules)?;
-    let mut writer = open_lake(global)?.writer()?;
+    let mut maintainer = open_lake(global)?.maintainer()?;
     let span = Period::parse(period, today())?;
     let first = span.map_or(i64::MIN, |span| i64::from(span.first().0));
     let mut last = span.map_or(i64::MAX, |span| i64::from(span.last().0));
@@ -47,11 +47,11 @@ fn compact(global: &Global, period: &str, force: bool, rules: Option<&Path>) -> 
         // Today is not over: more will arrive.
         last = last.min(i64::from(today().0) - 1);
     }
-    let days = compact::days(&writer, first, last, force)?;
+    let days = compact::days(&maintainer, first, last, force)?;
     let bar = bar(days.len() as u64, global.quiet, "{bar:32} {pos}/{len} days  {eta} left");
     let (mut packets, mut files, mut bytes) = (0, (0, 0), (0, 0));
     for &day in &days {
-        let compacted = compact::day(&mut writer, &marks, day)?;
+        let compacted = compact::day(&mut maintainer, &marks, day)?;
         packets += compacted.packets;
         files = (files.0 + compacted.files_before, files.1 + compacted.files_after);
         bytes = (bytes.0 + compacted.bytes_before, bytes.1 + compacted.bytes_after);
@@ -110,11 +110,12 @@ fn verify(global: &Global, repair: bool) -> Result<Done> {
     let mut verified = verify::verify(&lake, &mut |bytes| bar.set_position(bytes))?;
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
-    if repair && !verified.orphans.is_empty() {
+    let records_are_sound = verified.findings.is_empty() || !verified.orphans.is_empty();
+    if repair && records_are_sound {
         let orphans = std::mem::take(&mut verified.orphans);
-        // Whoever opens the lake for writing clears them away.
-        lake.writer()?;
-        if global.format == Format::Table {
+        // Whoever opens the lake for writing clears up.
+        lake.committer()?;
+        if global.format == Format::Table && !orphans.is_empty() {
             writeln!(out, "deleted {} files that an ingest cut short had left", orphans.len())?;
         }
     }
@@ -219,14 +220,14 @@ fn retain(global: &Global, keep: &[(&'static str, Option<u32>)], from: Option<&s
     };
     let lake = open_lake(global)?;
     let mut out = std::io::stdout().lock();
-    let mut writer = if dry_run { None } else { Some(lake.writer()?) };
+    let mut maintainer = if dry_run { None } else { Some(lake.maintainer()?) };
     for (table, days) in keep {
         let Some(days) = days else { continue };
         let cut = i64::from(base.0) - i64::from(*days) + 1;
         let old = retain::before(&lake, table, cut)?;
         let bytes: u64 = old.iter().map(|(_, bytes)| bytes).sum();
-        if let Some(writer) = &mut writer {
-            retain::delete(writer, table, cut)?;
+        if let Some(maintainer) = &mut maintainer {
+            retain::delete(maintainer, table, cut)?;
         }
         if !global.quiet {
             let verb = if dry_run { "would delete" } else { "deleted" };

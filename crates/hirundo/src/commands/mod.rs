@@ -1,19 +1,22 @@
 //! One module a command: options checked first, then the work, then what a person or a program reads.
 
 pub mod ask;
+pub mod centre;
+pub mod collect;
 pub mod docs;
 pub mod export;
 pub mod ingest;
 pub mod lake;
+pub mod quarantine;
 pub mod report;
+pub mod sensor;
+pub mod sensors;
 pub mod simulate;
 pub mod top;
 pub mod trend;
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result, bail};
-use hirundo_lake::{Lake, Session};
+use hirundo_lake::{Lake, Location, Session};
 
 use crate::cli::{Cli, Command, Global, Only};
 use crate::period::{Day, Period};
@@ -39,24 +42,22 @@ pub fn run(cli: Cli) -> Result<Done> {
         Command::Export(options) => export::run(global, &options),
         Command::Lake(command) => lake::run(global, &command),
         Command::Simulate(options) => simulate::run(global, &options),
+        Command::Centre(command) => centre::run(global, &command),
+        Command::Sensor(command) => sensor::run(global, &command),
+        Command::Sensors(options) => sensors::run(global, &options),
+        Command::Collect(options) => collect::run(global, &options),
+        Command::Quarantine(command) => quarantine::run(global, &command),
         Command::Docs { page } => docs::run(page),
     }
 }
 
 /// Where the lake is.
-fn lake_path(global: &Global) -> Result<PathBuf> {
-    match global.lake.split_once("://") {
-        None => Ok(PathBuf::from(&global.lake)),
-        Some(("file", path)) => Ok(PathBuf::from(path)),
-        Some((scheme, _)) => bail!(
-            "could not open the lake {}: {scheme}:// is not supported; hint: give a folder or a file:// URL",
-            global.lake
-        ),
-    }
+fn location(global: &Global) -> Result<Location> {
+    Ok(Location::parse(&global.lake)?)
 }
 
 fn open_lake(global: &Global) -> Result<Lake> {
-    Ok(Lake::open(&lake_path(global)?)?)
+    Ok(Lake::open(&location(global)?)?)
 }
 
 fn session(global: &Global, memory_bytes: usize) -> Result<Session> {

@@ -2,6 +2,7 @@
 
 mod atlas;
 pub mod inputs;
+pub mod land;
 pub mod pipeline;
 pub mod reader;
 pub mod report;

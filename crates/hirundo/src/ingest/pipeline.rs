@@ -16,7 +16,7 @@ use hirundo_lake::segment::Segment;
 use hirundo_lake::{Piece, Writer};
 
 use super::inputs::Input;
-use super::reader::{Known, Reader, Watch};
+use super::reader::{Reader, Watch};
 
 /// Sealed segments that may wait for the disk, about 25 MB each; the threads wait when there are more.
 const WAITING_MAX: usize = 2;
@@ -42,10 +42,7 @@ struct Sealed {
 /// # Errors
 /// When the lake cannot be written. Damage of inputs is told to `watch` and ends only that input.
 pub fn run(inputs: Vec<Input>, writer: &mut Writer, world: World<'_>, settings: Settings, watch: Box<dyn Watch + '_>) -> Result<()> {
-    let known = Known {
-        pieces: writer.pieces().clone(),
-        lengths: writer.lengths().clone(),
-    };
+    let known = writer.known().clone();
     let reader = Mutex::new((Reader::new(inputs, known, world.marks, settings.payload_bytes_max, watch), 0u64));
     let (sender, receiver) = sync_channel(WAITING_MAX);
     std::thread::scope(|scope| {
@@ -71,7 +68,7 @@ fn commit(receiver: &Receiver<Sealed>, writer: &mut Writer) -> Result<()> {
     for sealed in receiver {
         early.insert(sealed.ticket, sealed);
         while let Some(sealed) = early.remove(&next) {
-            writer.commit(sealed.pieces, &sealed.files)?;
+            writer.commit(&sealed.pieces, &sealed.files)?;
             next += 1;
         }
     }

@@ -1,9 +1,9 @@
 //! Reads captures piece by piece into segments; a piece that is stored already is read past.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use hirundo_lake::segment::Segment;
-use hirundo_lake::{Piece, PieceId};
+use hirundo_lake::{Known, Piece, PieceId};
 use hirundo_packet::capture::{Capture, CaptureError};
 use hirundo_packet::decode::{self, Decoded, Reason};
 use hirundo_packet::kind;
@@ -55,14 +55,6 @@ pub struct Reader<'a> {
     watch: Box<dyn Watch + 'a>,
     bytes_done: u64,
     frames: u64,
-}
-
-/// What is stored already.
-pub struct Known {
-    /// The pieces.
-    pub pieces: HashSet<PieceId>,
-    /// Frame counts of the pieces of each sensor.
-    pub lengths: HashMap<String, BTreeSet<u64>>,
 }
 
 /// The capture being read.
@@ -141,7 +133,7 @@ impl<'a> Reader<'a> {
     /// longer self begins with the same bytes: at each length that a stored piece of the sensor has, the
     /// digest so far is looked up, and what is stored already is not counted again.
     fn piece(&mut self, open: &mut Open, segment: &mut Segment, pieces: &mut Vec<Piece>) -> bool {
-        let lengths = self.known.lengths.get(&open.input.sensor).cloned().unwrap_or_default();
+        let lengths = self.known.lengths(&open.input.sensor).cloned().unwrap_or_default();
         let mut left = PIECE_FRAMES_MAX;
         while left > 0 {
             let mut stretch = Stretch::begin(segment, &open.input.sensor);
@@ -152,7 +144,7 @@ impl<'a> Reader<'a> {
                     break;
                 }
                 let id = PieceId::new(open.capture.digest(), &open.input.sensor);
-                is_stored = length < left && self.known.pieces.contains(&id);
+                is_stored = length < left && self.known.contains(&id);
                 if is_stored {
                     break;
                 }
@@ -181,12 +173,7 @@ impl<'a> Reader<'a> {
         for (reason, count) in unreadable.clone() {
             *open.outcome.unreadable.entry(reason.name()).or_default() += count;
         }
-        if self.known.pieces.insert(id.clone()) {
-            self.known
-                .lengths
-                .entry(open.input.sensor.clone())
-                .or_default()
-                .insert(stretch.frames);
+        if self.known.insert(&id, stretch.frames) {
             segment.keep_piece();
             open.outcome.packets += packets;
             let unreadable = unreadable.map(|(reason, count)| (reason.name().to_owned(), count)).collect();

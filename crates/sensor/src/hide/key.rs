@@ -1,4 +1,3 @@
-//! The key of the pseudonyms: made once by the system's randomness, kept beside the sensor's certificate, never sent.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,8 +8,6 @@ use ipcrypt_rs::IpcryptPfx;
 
 /// Name in the state folder.
 const FILE: &str = "hide.key";
-/// Where the system's randomness is had.
-const RANDOM: &str = "/dev/urandom";
 
 /// 32 bytes, two different halves. Not shown and not logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,7 +79,11 @@ impl Key {
 
     fn make(folder: &Path, path: &Path) -> io::Result<Key> {
         let mut bytes = [0; IpcryptPfx::KEY_BYTES];
-        File::open(RANDOM)?.read_exact(&mut bytes)?;
+        // By a system call: the sensor has closed all files but its own by then.
+        let random = rustls::crypto::ring::default_provider().secure_random;
+        random
+            .fill(&mut bytes)
+            .map_err(|_| io::Error::other("the system gives no random numbers"))?;
         let key = Key::new(bytes).ok_or_else(|| io::Error::other("the system's randomness is none"))?;
         let partial = path.with_extension("partial");
         let mut file = OpenOptions::new()

@@ -1,4 +1,4 @@
-//! Files of the lake on disk: durable and atomic writes, listing, locks.
+//! A lake's files in a folder: durable and atomic writes, listing, locks.
 //!
 //! A file is written beside its place under a name no reader looks at, forced to disk, and renamed into
 //! place; the folder is forced to disk too. So a reader sees all of a file or nothing, and what has been
@@ -8,46 +8,46 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
 
 use crate::error::{Error, Result, io};
 
 /// Suffix of files being written; anything with it is left over from a crash and may be deleted.
-const PARTIAL: &str = "partial";
+pub(super) const PARTIAL: &str = "partial";
 
 /// A folder whose files are written durably. Paths are relative, parts joined by `/`.
 #[derive(Clone, Debug)]
-pub struct Store {
-    root: PathBuf,
+pub struct Folder {
+    pub(super) root: PathBuf,
 }
 
-/// Held while writing or reading; let go when dropped.
+/// A lock of the file system; let go when dropped.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "holding the file open holds the lock")] File);
+pub struct FileLock(#[allow(dead_code, reason = "holding the file open holds the lock")] File);
 
-impl Store {
-    /// A store in the folder `root`.
-    #[must_use]
-    pub fn new(root: PathBuf) -> Store {
-        Store { root }
-    }
-
-    /// The folder.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
+impl Folder {
     /// Where a relative path is on disk.
-    #[must_use]
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(super) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// The same files for the query engine.
+    ///
+    /// # Errors
+    /// When the folder cannot be found.
+    pub(super) fn objects(&self) -> Result<Arc<dyn ObjectStore>> {
+        let files = LocalFileSystem::new_with_prefix(&self.root).map_err(|error| io("find the lake", &self.root)(error.into()))?;
+        Ok(Arc::new(files))
     }
 
     /// Writes files durably: each whole or not at all; on return all are on disk.
     ///
     /// # Errors
     /// When the disk refuses; files already renamed stay.
-    pub fn put_all<'a>(&self, files: impl IntoIterator<Item = (String, &'a [u8])>) -> Result<()> {
+    pub(super) fn put_all<'a>(&self, files: impl IntoIterator<Item = (String, &'a [u8])>) -> Result<()> {
         let mut folders = BTreeSet::new();
         let mut written = Vec::new();
         for (relative, bytes) in files {
@@ -83,15 +83,55 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::put_all`].
-    pub fn put(&self, relative: &str, bytes: &[u8]) -> Result<()> {
+    pub(super) fn put(&self, relative: &str, bytes: &[u8]) -> Result<()> {
         self.put_all([(relative.to_owned(), bytes)])
+    }
+
+    /// Moves a file; one that was moved before is no error.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (self.path(from), self.path(to));
+        match fs::rename(&from, &to) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && to.exists() => Ok(()),
+            Err(error) => Err(io("rename into place", to)(error)),
+        }
+    }
+
+    /// Whether nothing is there but what may be of a lake that is being made.
+    pub(super) fn is_free(&self, own: &str) -> bool {
+        !fs::read_dir(&self.root).is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != own))
+    }
+
+    /// Length of a file, bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn length(&self, relative: &str) -> Result<Option<u64>> {
+        let path = self.path(relative);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io("look at", path)(error)),
+        }
+    }
+
+    /// Makes folders that readers expect.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn make_folder(&self, relative: &str) -> Result<()> {
+        let folder = self.path(relative);
+        fs::create_dir_all(&folder).map_err(io("create the folder", folder))
     }
 
     /// Reads a whole file, `None` when there is none.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn get(&self, relative: &str) -> Result<Option<Vec<u8>>> {
+    pub(super) fn get(&self, relative: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path(relative);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -104,7 +144,7 @@ impl Store {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn delete<'a>(&self, files: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    pub(super) fn delete<'a>(&self, files: impl IntoIterator<Item = &'a str>) -> Result<()> {
         let mut folders = BTreeSet::new();
         for relative in files {
             let path = self.path(relative);
@@ -127,7 +167,7 @@ impl Store {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn list(&self, prefix: &str, suffix: &str) -> Result<Vec<String>> {
+    pub(super) fn list(&self, prefix: &str, suffix: &str) -> Result<Vec<String>> {
         let mut found = Vec::new();
         self.walk(prefix, &mut |relative| {
             if Path::new(&relative).extension().is_some_and(|extension| extension == suffix) {
@@ -136,15 +176,6 @@ impl Store {
         })?;
         found.sort();
         Ok(found)
-    }
-
-    /// Deletes what a crash left half written.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn sweep(&self) -> Result<()> {
-        let left = self.list("", PARTIAL)?;
-        self.delete(left.iter().map(String::as_str))
     }
 
     fn walk(&self, prefix: &str, visit: &mut dyn FnMut(String)) -> Result<()> {
@@ -172,14 +203,14 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be made or locked.
-    pub fn lock(&self, name: &str, wait: bool) -> Result<Option<Lock>> {
+    pub(super) fn lock(&self, name: &str, wait: bool) -> Result<Option<FileLock>> {
         let (file, path) = self.lock_file(name)?;
         if wait {
             file.lock().map_err(io("lock", path))?;
-            return Ok(Some(Lock(file)));
+            return Ok(Some(FileLock(file)));
         }
         match file.try_lock() {
-            Ok(()) => Ok(Some(Lock(file))),
+            Ok(()) => Ok(Some(FileLock(file))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(io("lock", path)(error)),
         }
@@ -189,11 +220,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be locked.
-    pub fn lock_shared(&self, name: &str) -> Result<Option<Lock>> {
+    pub(super) fn lock_shared(&self, name: &str) -> Result<Option<FileLock>> {
         match self.lock_file(name) {
             Ok((file, path)) => {
                 file.lock_shared().map_err(io("lock", path))?;
-                Ok(Some(Lock(file)))
+                Ok(Some(FileLock(file)))
             }
             Err(Error::Io { source, .. })
                 if matches!(
