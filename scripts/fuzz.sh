@@ -13,7 +13,7 @@ seconds=${1:-60}
 case $seconds in
     '' | *[!0-9]*) echo "fuzz.sh: $seconds is no number of seconds" >&2; exit 2 ;;
 esac
-[ $# -gt 0 ] || set -- decode capture rules mmdb roundtrip
+[ $# -gt 0 ] || set -- decode capture rules mmdb roundtrip batch
 if [ ! -d "$shared/traces" ]; then
     echo "fuzz.sh: the shared captures are needed, there is no $shared/traces" >&2
     exit 2
@@ -42,6 +42,8 @@ seed() {
             awk -v folder="$seeds/rules" '/^\[\[rule\]\]/ { at++ } at { print > (folder "/rule-" at) }' "$here/crates/packet/rules/example.toml"
             ;;
         mmdb) find "$shared/feeds/maxmind-test" -type f -name '*.mmdb' -size -64k -exec cp {} "$seeds/mmdb/" \; ;;
+        # Without its checksum, which the target puts right.
+        batch) head -c -16 "$here/crates/packet/tests/golden/batch-1.bin" >"$seeds/batch/whole" ;;
         roundtrip) head -c 400 "$here/crates/packet/rules/example.toml" >"$seeds/roundtrip/bytes" ;;
         *) echo "fuzz.sh: there is no target $1" >&2; exit 2 ;;
     esac

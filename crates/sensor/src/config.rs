@@ -258,6 +258,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         self.run.validate()?;
         self.capture.check_values().map_err(Error::Section)?;
+        self.spool.check().map_err(|error| Error::Section(error.into()))?;
         self.uplink.validate().map_err(Error::Section)?;
         let spool = &self.spool;
         within("bytes_max", spool.bytes_max, 1 << 20, 1 << 50)?;

@@ -315,7 +315,7 @@ impl ColumnWriter {
         self.columns.iter_mut().for_each(Vec::clear);
         let [ttl, src, dst, src_port, dst_port, tcp_window, tcp_seq, ip_id, victim] = &mut self.columns;
         // Few shapes make up most of the traffic: a small table in front of the large one.
-        let mut cache = [(u128::MAX, 0_u32); 256];
+        let mut cache = [(u128::MAX, 0_u32); 1024];
         let mut before_us = 0;
         for row in rows {
             self.times.push(super::bytes::zigzag(row.time_us.wrapping_sub(before_us)));
@@ -345,7 +345,7 @@ impl ColumnWriter {
             let key = Shape::key(word, row);
             let [low, high] = [key, key >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
             // The golden ratio as a 64-bit fraction, after Knuth.
-            let slot = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+            let slot = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
             let entry = &mut cache[usize::try_from(slot).unwrap_or(0)];
             if entry.0 != key {
                 let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);

@@ -162,3 +162,79 @@ impl<'a> PlaneReader<'a> {
         Ok(&self.plane)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(frame: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![ZSTD];
+        put_varint(&mut bytes, frame.len() as u64);
+        bytes.extend(frame);
+        bytes
+    }
+
+    fn read(bytes: &[u8], len: usize) -> Result<Vec<u8>, BatchError> {
+        PlaneReader::new(Reader(bytes))?.plane("plane", len).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn planes_come_back() {
+        let random: Vec<u8> = (0..500_u32)
+            .map(|nth| (nth.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0])
+            .collect();
+        let text = b"again and again and again and again and again".to_vec();
+        for (plane, tag) in [
+            (vec![7; 300], SAME),
+            (vec![1], SAME),
+            (vec![1, 2, 3], PLAIN),
+            (random, PLAIN),
+            (text, ZSTD),
+        ] {
+            let mut out = Vec::new();
+            PlaneWriter::default().plane(&plane, &mut out);
+            assert_eq!((out.first(), read(&out, plane.len())), (Some(&tag), Ok(plane.clone())));
+            assert!(read(&out, plane.len() + 1).is_err() || tag == SAME);
+            assert!(read(out.get(..out.len() - 1).unwrap_or_default(), plane.len()).is_err());
+        }
+        let mut out = Vec::new();
+        PlaneWriter::default().plane(&[], &mut out);
+        assert_eq!((out.len(), read(&[], 0)), (0, Ok(Vec::new())));
+    }
+
+    #[test]
+    fn a_frame_that_grows_beyond_its_plane_is_refused() {
+        // 100 MB of zeros in some 10 kB, a bomb.
+        let bomb = zstd::bulk::compress(&vec![0; 100 << 20], 19).unwrap();
+        assert!(bomb.len() < 20_000);
+        for len in [1, 1000, 1 << 16] {
+            assert_eq!(read(&stored(&bomb), len), Err(BatchError::Wrong { what: "plane" }));
+        }
+        let whole = zstd::bulk::compress(&[5; 1000], 1).unwrap();
+        assert_eq!(read(&stored(&whole), 1000), Ok(vec![5; 1000]));
+        assert!(read(&stored(&whole), 999).is_err() && read(&stored(&whole), 1001).is_err());
+        // Two frames one after the other, none, and something else.
+        assert!(read(&stored(&[whole.clone(), whole].concat()), 1000).is_err());
+        assert!(read(&stored(&[]), 1000).is_err() && read(&stored(b"no frame"), 8).is_err());
+        assert!(read(&[3, 0, 0], 1).is_err());
+    }
+
+    #[test]
+    fn columns_take_the_bytes_that_their_numbers_need() {
+        let check = |values: &[u64], width: u8| {
+            let (mut out, mut found) = (Vec::new(), Vec::new());
+            PlaneWriter::default().column(values, &mut out);
+            assert_eq!(out.first(), Some(&width));
+            let mut planes = PlaneReader::new(Reader(&out)).unwrap();
+            planes.column("column", values.len(), usize::from(width), &mut found).unwrap();
+            assert_eq!((found.as_slice(), planes.reader.0.len()), (values, 0));
+            let narrow = usize::from(width).checked_sub(1);
+            let mut planes = PlaneReader::new(Reader(&out)).unwrap();
+            assert!(narrow.is_none_or(|narrow| planes.column("column", values.len(), narrow, &mut found).is_err()));
+        };
+        check(&[0, 0, 0], 0);
+        check(&[0, 255], 1);
+        check(&[256, 1, 2], 2);
+        check(&[u64::MAX, 0], 8);
+    }
+}

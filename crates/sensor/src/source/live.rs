@@ -15,10 +15,9 @@ use super::ring::{self, Ring, Size, Socket};
 use super::{Accounted, Settings};
 use crate::clock;
 
-/// Bytes of a block in a large ring and in one of less than [`LARGE_MIB`].
-const BLOCK_BYTES: u32 = 1 << 20;
-const SMALL_BLOCK_BYTES: u32 = 1 << 18;
-const LARGE_MIB: u32 = 16;
+/// Bytes of a block: it stays in the processor's cache while it is read, and the kernel finds so much memory in one
+/// piece without ado.
+const BLOCK_BYTES: u32 = 1 << 18;
 /// Until then a frame that the interface counts has reached the socket.
 const SETTLED: Duration = Duration::from_millis(200);
 /// How long counters must stand still to be taken as belonging together: at first long, then less and less, for
@@ -246,14 +245,9 @@ fn attach(socket: &Socket, name: &str, program: &[Instruction]) -> Result<()> {
 }
 
 fn size(settings: &Settings) -> Size {
-    let block_bytes = if settings.ring_mib < LARGE_MIB {
-        SMALL_BLOCK_BYTES
-    } else {
-        BLOCK_BYTES
-    };
     Size {
-        block_bytes,
-        blocks: settings.ring_mib * ((1 << 20) / block_bytes),
+        block_bytes: BLOCK_BYTES,
+        blocks: settings.ring_mib * ((1 << 20) / BLOCK_BYTES),
         retire_ms: settings.block_ms,
     }
 }

@@ -29,8 +29,8 @@ use interface::Interface;
 use live::Live;
 use replay::Replay;
 
-/// Most frames that one [`Sources::read`] lends: a block of 1 MiB of frames that are all header.
-pub const ROUND_FRAMES_MAX: usize = 1 << 14;
+/// Most frames that one [`Sources::read`] lends: a block of 256 KiB holds 2,730 of them if they are all header.
+pub const ROUND_FRAMES_MAX: usize = 1 << 12;
 /// Most sources of a sensor.
 pub const SOURCES_MAX: usize = 64;
 

@@ -25,6 +25,7 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +63,50 @@ impl Default for Settings {
             days_max: 14,
             batch_secs: 10,
         }
+    }
+}
+
+/// Least bytes of a spool: a batch can have 16 MiB.
+const BYTES_MAX_LEAST: u64 = 64 << 20;
+/// Most seconds of a batch.
+const BATCH_SECS_MOST: u32 = 3600;
+
+/// Why settings cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// No room for even a few batches.
+    #[error("set spool.bytes_max to {found}: too little for a few batches; hint: {BYTES_MAX_LEAST} bytes are the least")]
+    TooSmall {
+        /// What was set.
+        found: u64,
+    },
+    /// Everything would be too old at once.
+    #[error("set spool.days_max to 0: every packet would be dropped at once; hint: 14 days is the default")]
+    NoDays,
+    /// Batches that never end, or end at once.
+    #[error("set spool.batch_secs to {found}; hint: 1 to {BATCH_SECS_MOST} seconds are possible, 10 is the default")]
+    BatchSecs {
+        /// What was set.
+        found: u32,
+    },
+}
+
+impl Settings {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// [`SettingsError`] with what to do about it.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.bytes_max < BYTES_MAX_LEAST {
+            return Err(SettingsError::TooSmall { found: self.bytes_max });
+        }
+        if self.days_max == 0 {
+            return Err(SettingsError::NoDays);
+        }
+        if !(1..=BATCH_SECS_MOST).contains(&self.batch_secs) {
+            return Err(SettingsError::BatchSecs { found: self.batch_secs });
+        }
+        Ok(())
     }
 }
 
@@ -215,7 +260,9 @@ impl Inner {
             folder: folder.to_owned(),
             source,
         };
-        fs::create_dir_all(folder.join("journal")).map_err(io)?;
+        // What a sensor sees is nobody else's business.
+        let mut folders = fs::DirBuilder::new();
+        folders.recursive(true).mode(0o700).create(folder.join("journal")).map_err(io)?;
         let lock = File::create(folder.join("lock")).map_err(io)?;
         match lock.try_lock() {
             Ok(()) => {}

@@ -332,4 +332,9 @@ fn settings_have_defaults() {
     let settings: Settings = toml::from_str("days_max = 3").unwrap();
     assert_eq!((settings.bytes_max, settings.days_max, settings.batch_secs), (2 << 30, 3, 10));
     assert!(toml::from_str::<Settings>("day_max = 3").is_err());
+    assert_eq!(settings.check(), Ok(()));
+    let check = |text: &str| toml::from_str::<Settings>(text).unwrap().check().unwrap_err().to_string();
+    for wrong in ["bytes_max = 1000", "days_max = 0", "batch_secs = 0", "batch_secs = 100000"] {
+        assert!(check(wrong).contains("; hint: "), "{wrong}");
+    }
 }
