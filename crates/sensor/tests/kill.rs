@@ -83,7 +83,7 @@ fn nothing_flushed_is_lost_or_there_twice() {
         child.wait().unwrap();
         let said: Vec<String> = lines.map_while(Result::ok).collect();
         let said = said.iter().filter_map(|line| line.rsplit_once("flushed ")?.1.parse::<u32>().ok());
-        last = said.last().unwrap_or(last);
+        last = said.max().unwrap_or(last);
         flushed.extend(number..last);
         // Packets that it pushed and did not speak of any more have numbers of their own.
         number = last + 1_000_000;
