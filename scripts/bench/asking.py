@@ -37,7 +37,10 @@ def questions(bench, lake):
 
 def make_lake(bench, name, days):
     """A compacted lake of benchmark packets over `days` days; simulated straight into the ingest."""
-    lake = os.path.join(bench.work, name)
+    done_lake = os.path.join(bench.work, f"{name}-{bench.asked_packets}-{days}")
+    if bench.keep and os.path.isdir(done_lake):
+        return done_lake
+    lake = done_lake + ".partial"
     shutil.rmtree(lake, ignore_errors=True)
     simulate = [bench.hirundo, "simulate", "--benchmark", str(bench.asked_packets), "--benchmark-days", str(days), "--out", "/dev/stdout", "-q"]
     with subprocess.Popen(simulate, stdout=subprocess.PIPE, env=measure.surroundings()) as source:
@@ -50,7 +53,9 @@ def make_lake(bench, name, days):
     if stored != bench.asked_packets:
         raise measure.Failed(f"{stored} packets were stored of {bench.asked_packets}")
     bench.hirundo_run(lake, "lake", "compact", "-q")
-    return lake
+    shutil.rmtree(done_lake, ignore_errors=True)
+    os.replace(lake, done_lake)
+    return done_lake
 
 
 def describe(bench, lake, days):
@@ -101,7 +106,7 @@ def same(name, series):
 
 
 def quarter(bench):
-    """Rankings out of the roll-ups of a quarter."""
+    """Rankings and the report out of the roll-ups of a quarter."""
     days = 91
     lake = make_lake(bench, "quarter", days)
     text = describe(bench, lake, days) + f"; whole processes, {bench.quarter_rounds} interleaved rounds, milliseconds: median (least–greatest).\n\n"
@@ -116,9 +121,17 @@ def quarter(bench):
     contenders = {f"`hirundo {' '.join(words)}`": lambda words=words: bench.hirundo_run(lake, *words) for words in commands}
     measure.interleave(contenders, 1)
     series = measure.interleave(contenders, bench.quarter_rounds)
+    reports = os.path.join(bench.work, "reports")
+    words = ["report", "2022Q2", "--dir", reports, "--made", "2022-07-20", "-q"]
+    report = {"`hirundo report 2022Q2`": lambda: bench.hirundo_run(lake, *words)}
+    measure.interleave(report, 1)
+    series |= measure.interleave(report, bench.report_rounds)
+    forms = "page, PDF, Markdown and data" if any(name.endswith(".pdf") for name in os.listdir(os.path.join(reports, "2022Q2"))) else "page, Markdown and data (no fonts, so no PDF)"
     rows = [
         (name, page.span(runs, lambda one: one.wall_secs, 1e3), page.span(runs, lambda one: one.cpu_secs, 1e3), page.megabytes(max(one.peak_bytes for one in runs.runs)))
         for name, runs in series.items()
     ]
     bench.discard(lake)
-    return text + page.table(("command", "wall ms", "CPU ms", "peak MB"), rows)
+    bench.discard(reports)
+    note = f"\nThe report is in both languages, as {forms}; {bench.report_rounds} rounds.\n"
+    return text + page.table(("command", "wall ms", "CPU ms", "peak MB"), rows) + note

@@ -36,6 +36,7 @@ class Bench:
         self.rounds = 1 if options.quick else options.rounds
         self.asked_rounds = 2 if options.quick else 5
         self.quarter_rounds = 3 if options.quick else 20
+        self.report_rounds = 2 if options.quick else 7
         databases = os.path.join(ROOT, "data", "geo")
         self.geo = ["--geo", databases] if os.path.isdir(databases) and os.listdir(databases) else []
 
@@ -64,7 +65,7 @@ def parse(arguments):
     parser.add_argument("--quick", action="store_true", help="a twentieth of the size, few rounds; prints only")
     parser.add_argument("--print", action="store_true", help="print only, leave docs/performance.md as it is")
     parser.add_argument("--work", default=tempfile.gettempdir(), help="where the folder hirundo-bench for captures and lakes is made (%(default)s)")
-    parser.add_argument("--keep", action="store_true", help="leave that folder; the next run takes the capture in it")
+    parser.add_argument("--keep", action="store_true", help="leave that folder; the next run takes the capture and the lakes in it")
     parser.add_argument("--rounds", type=int, default=DEFAULTS["rounds"], help="rounds of stages and ingest (%(default)s)")
     parser.add_argument("--packets", type=int, default=DEFAULTS["packets"], help="packets to ingest (%(default)s)")
     parser.add_argument("--asked-packets", type=int, default=DEFAULTS["asked_packets"], help="packets to ask about (%(default)s)")

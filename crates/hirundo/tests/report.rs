@@ -41,7 +41,13 @@ fn report(name: &str, args: &[&str]) -> (PathBuf, Ran) {
 
 fn findings() -> &'static Value {
     static FINDINGS: OnceLock<Value> = OnceLock::new();
-    FINDINGS.get_or_init(|| quarters().1.run(&["report", "findings", "2022Q2", "--format", "json"]).expect(0).json())
+    FINDINGS.get_or_init(|| {
+        quarters()
+            .1
+            .run(&["report", "findings", "2022Q2", "--format", "json"])
+            .expect(0)
+            .json()
+    })
 }
 
 fn day(text: &str) -> i64 {
@@ -305,4 +311,159 @@ fn the_pdf_is_typeset() {
     assert!(count(&first, b"/StructTreeRoot") > 0, "the PDF is not tagged");
     report("typeset", &args).1.expect(0);
     assert!(first == read("ja"), "the same report came out different");
+}
+
+/// What sources do: scans as events, ports that go together, groups, each with data that can be asked again.
+#[test]
+fn the_report_tells_what_sources_do() {
+    let (folder, ran) = report("doings", &["2022Q2", "--as", "md,data", "--made", "2022-07-20"]);
+    ran.expect(0);
+    for (lang, texts) in [
+        (
+            "en",
+            [
+                "scan events (one source address at one port, until it is silent for 24 hours)",
+                "sent packets to more than 10 ports, as surveys do",
+                "| 23/TCP, 2323/TCP | Mirai |",
+                "sent packets with the mark of Mirai to the same ports, 23/TCP (telnet) and 2323/TCP (3d-nfsd).",
+            ],
+        ),
+        (
+            "ja",
+            [
+                "24時間以上途絶えることのない一連の送信",
+                "10を超えるポートへパケットを送信した、調査目的とみられる送信元IPアドレス",
+                "| 23/TCP、2323/TCP | Mirai |",
+                "の組み合わせにMiraiの特徴を持つパケットを送信した送信元IPアドレス",
+            ],
+        ),
+    ] {
+        let markdown = fs::read_to_string(folder.join(format!("2022Q2/2022Q2.{lang}.md/report.md"))).unwrap();
+        for text in texts {
+            assert!(markdown.contains(text), "{text:?} is not in:\n{markdown}");
+        }
+    }
+    let data = folder.join("2022Q2/2022Q2.en.data");
+    let sql = fs::read_to_string(data.join("table-scans.sql")).unwrap();
+    quarters().1.run(&["query", "--format", "csv", &sql]).expect(0);
+    // Events of a port cannot be fewer than its sources, and the busiest port comes first.
+    let table = fs::read_to_string(data.join("table-scans.csv")).unwrap();
+    let numbers = |line: &str| -> Vec<u64> { line.rsplit(',').filter_map(|cell| cell.parse().ok()).collect() };
+    let rows: Vec<Vec<u64>> = table.lines().skip(1).map(numbers).collect();
+    assert_eq!(rows.len(), 10, "{table}");
+    assert!(rows.iter().all(|row| row[3] >= row[2]), "{table}");
+    assert!(rows.is_sorted_by(|one, next| one[3] >= next[3]), "{table}");
+}
+
+/// A region that is cut off, and a research scanner, are told; the region's neighbours are not.
+#[test]
+fn a_region_that_is_cut_off_is_told() {
+    let place = support::Place::new();
+    let background = include_str!("../../simulator/scenarios/flat-noise.toml").replace("packets_max = 320000", "packets_max = 420000");
+    let cut_off = "\n[[populations]]\nname = \"cut-off\"\ntool = \"linux\"\nregions = \"IR\"\n\
+        packets = [[\"2022-08-09\", 300], [\"2022-08-10\", 30], [\"2022-08-14\", 30], [\"2022-08-15\", 300]]\n\
+        sources = [[\"2022-08-09\", 90], [\"2022-08-10\", 14], [\"2022-08-14\", 14], [\"2022-08-15\", 90]]\n\
+        ports = { \"23/tcp\" = 1 }\n";
+    let file = place.path("region-outage.toml");
+    fs::write(&file, background + cut_off).unwrap();
+    let captures = place.path("captures");
+    let lake = place.lake();
+    let simulate = ["simulate".as_ref(), file.as_os_str(), "--out".as_ref(), captures.as_os_str()];
+    lake.run(&simulate).expect(0);
+    // Who scans every day is taken for an organisation.
+    let everyday = place.path("first");
+    let first = support::Lake(everyday);
+    let geo = scenario_support::geo();
+    first.ingest(&[captures.as_os_str(), "--geo".as_ref(), geo.as_os_str()]).expect(0);
+    let daily =
+        "SELECT ip(src) AS source FROM sources GROUP BY src HAVING count(DISTINCT day) > 85 AND max(ports) > 9 ORDER BY src LIMIT 5";
+    let rows = first.ask(daily);
+    let addresses: Vec<&str> = rows.iter().map(|row| row["source"].as_str().unwrap()).collect();
+    assert!(!addresses.is_empty(), "the survey of the scenario is not there");
+    let list = place.path("acme-scanning.json");
+    let entries = serde_json::json!({ "name": "Acme scanning", "list": addresses });
+    fs::write(&list, entries.to_string()).unwrap();
+    let ingest = [
+        captures.as_os_str(),
+        "--geo".as_ref(),
+        geo.as_os_str(),
+        "--scanners".as_ref(),
+        list.as_os_str(),
+    ];
+    lake.ingest(&ingest).expect(0);
+    let name = lake.ask("SELECT DISTINCT scanner FROM sources WHERE scanner IS NOT NULL");
+    let name = name[0]["scanner"].as_str().unwrap();
+    let dir = place.path("reports");
+    let report = ["report", "2022Q3", "--as", "md,data", "--made", "2022-10-20", "--dir"].map(std::ffi::OsStr::new);
+    lake.run(&[&report[..], &[dir.as_os_str()]].concat()).expect(0);
+    for (lang, told, scanner) in [
+        (
+            "en",
+            "From 10 to 14 August, the number of source addresses from Iran fell to about",
+            format!("| {name} |"),
+        ),
+        (
+            "ja",
+            "8月10日から14日にかけて、イランを送信元地域とする送信元IPアドレスの数は",
+            format!("| {name} |"),
+        ),
+    ] {
+        let markdown = fs::read_to_string(dir.join(format!("2022Q3/2022Q3.{lang}.md/report.md"))).unwrap();
+        assert!(markdown.contains(told), "{told:?} is not in:\n{markdown}");
+        assert!(markdown.contains(&scanner), "{scanner:?} is not in:\n{markdown}");
+        assert!(markdown.contains("scanners.svg"), "no figure of scanners:\n{markdown}");
+        let data = dir.join(format!("2022Q3/2022Q3.{lang}.data"));
+        let table = fs::read_to_string(data.join("table-region-outages.csv")).unwrap();
+        assert_eq!(table.lines().count(), 2, "one region fell:\n{table}");
+        let csv = fs::read_to_string(data.join("scanners.csv")).unwrap();
+        assert!(csv.contains(&format!(",{name},")), "{csv}");
+        let sql = fs::read_to_string(data.join("scanners.sql")).unwrap();
+        lake.run(&["query", "--format", "csv", &sql]).expect(0);
+    }
+}
+
+/// What a session keeps is asked instead of the lake only where it comes to the same.
+#[test]
+fn an_answer_kept_is_the_answer_published() {
+    let (_, lake) = quarters();
+    let (folder, ran) = report("kept", &["2022Q2", "--as", "data", "--lang", "en", "--made", "2022-07-20"]);
+    ran.expect(0);
+    let data = folder.join("2022Q2/2022Q2.en.data");
+    let csv = fs::read_to_string(data.join("backscatter.csv")).unwrap();
+    let published = fs::read_to_string(data.join("backscatter.sql")).unwrap();
+    let rows = lake.run(&["query", "--format", "csv", &published]).expect(0).stdout;
+    assert!(rows.lines().count() > 1 && csv.lines().count() == 2, "{csv}");
+    let count = |sql: &str| lake.number(sql);
+    assert_eq!(
+        count("SELECT count_addresses(src) FROM sources"),
+        count("SELECT count(DISTINCT src) FROM sources"),
+        "count_addresses is exact"
+    );
+    assert_eq!(
+        count("SELECT count_addresses(src6) FROM sources"),
+        count("SELECT count(DISTINCT src6) FROM sources")
+    );
+    assert_eq!(count("SELECT count_addresses(src) FROM sources WHERE day < DATE '1990-01-01'"), 0);
+}
+
+/// Each command takes what it uses, and findings have dates.
+#[test]
+fn commands_look_at_what_was_asked_for() {
+    let (_, lake) = quarters();
+    lake.run(&["report", "check", "2022Q2", "--tlp", "amber"])
+        .expect(2)
+        .says(&["--tlp"]);
+    lake.run(&["report", "findings", "2022Q2", "--dir", "x"]).expect(2).says(&["--dir"]);
+    let first = &findings()["findings"][0]["course"];
+    let course = first.as_object().unwrap().values().next().unwrap();
+    let date = course["from"].as_str().or(course["day"].as_str()).unwrap();
+    assert!(date.parse::<chrono::NaiveDate>().is_ok(), "{date}");
+    let (folder, ran) = report("one-language", &["init", "2022Q2", "--lang", "en"]);
+    ran.expect(0);
+    assert!(folder.join("commentary/2022Q2.en.md").is_file() && !folder.join("commentary/2022Q2.ja.md").exists());
+    let (_, ran) = report("one-language", &["check", "2022Q2", "--lang", "en"]);
+    assert!(
+        !ran.expect(1).stdout.contains("2022Q2.ja.md"),
+        "a language that was not asked for is checked"
+    );
 }

@@ -148,7 +148,8 @@ impl<A> Default for Distinct<A> {
 
 impl<A: Address> Distinct<A> {
     fn settle(&mut self) {
-        self.run.sort_unstable();
+        // The stable sort makes use of what is in order already: files are, by source.
+        self.run.sort();
         self.run.dedup();
         if self.known.is_empty() {
             std::mem::swap(&mut self.known, &mut self.run);

@@ -105,7 +105,13 @@ struct Answer {
 
 /// The last days of a period, and the part of the sources, that are looked at. `kept` is packets of each day from `first` on.
 pub fn extent(kept: &[f64], first: i32, period: (i32, i32)) -> Extent {
-    let of = |day: i32| usize::try_from(day - first).ok().and_then(|at| kept.get(at)).copied().unwrap_or(0.0);
+    let of = |day: i32| {
+        usize::try_from(day - first)
+            .ok()
+            .and_then(|at| kept.get(at))
+            .copied()
+            .unwrap_or(0.0)
+    };
     let earliest = period.0.max(period.1 - i32::try_from(DAYS_MAX).unwrap_or(i32::MAX) + 1);
     let (mut begin, mut packets) = (period.1, of(period.1));
     while begin > earliest && packets + of(begin - 1) <= PACKETS_MAX {
@@ -182,11 +188,7 @@ impl Behaviour {
 impl Answer {
     fn read(facts: &Facts, rows: &Rows) -> Result<Answer> {
         let (src, proto, port) = (rows.integers("src")?, rows.integers("proto")?, rows.integers("dst_port")?);
-        let (first, last, hours) = (
-            rows.integers("first_secs")?,
-            rows.integers("last_secs")?,
-            rows.integers("hours")?,
-        );
+        let (first, last, hours) = (rows.integers("first_secs")?, rows.integers("last_secs")?, rows.integers("hours")?);
         let (packets, day) = (rows.integers("packets")?, rows.days("day")?);
         let ((region, regions), (tool, tools)) = (rows.codes("region")?, rows.codes("tool")?);
         let ((kind, _), (sensor, sensors)) = (rows.codes("kind")?, rows.codes("sensor")?);
@@ -255,7 +257,10 @@ impl Answer {
     }
 
     fn profile(&self, source: IpAddr, all: &[&Sent], first: i32) -> Result<Profile<'_, Port>> {
-        let region = all.last().and_then(|sent| self.regions.get(sent.region)).map_or("ZZ", String::as_str);
+        let region = all
+            .last()
+            .and_then(|sent| self.regions.get(sent.region))
+            .map_or("ZZ", String::as_str);
         let tool = all.iter().find_map(|sent| self.tools.get(sent.tool?)).map(String::as_str);
         let mut profile = Profile::new(source, region, tool);
         for sent in all {

@@ -392,7 +392,13 @@ impl List {
             let is_known = |name: &str| FIGURES.contains(&name) || known.findings.iter().any(|finding| is_about(&finding.id, name));
             for name in entry.figures.iter().filter(|name| !is_known(name)) {
                 let what = format!("no finding is about `{name}`, so the mark is on no figure");
-                self.add(Severity::Warning, file, entry.line, what, "take the name from an id that `report findings` lists");
+                self.add(
+                    Severity::Warning,
+                    file,
+                    entry.line,
+                    what,
+                    "take the name from an id that `report findings` lists",
+                );
             }
         }
         let outside = annotations.outside(period);

@@ -298,7 +298,10 @@ mod tests {
             let told = frequent(all.into_iter().zip(counts.iter().copied()).collect());
             let found: Vec<u64> = told.iter().map(|(_, addresses)| *addresses).collect();
             assert_eq!(found, expected, "{counts:?}");
-            assert!(told.iter().all(|(kind, addresses)| *addresses >= ADDRESSES_MIN || *kind == Kind::Few));
+            assert!(
+                told.iter()
+                    .all(|(kind, addresses)| *addresses >= ADDRESSES_MIN || *kind == Kind::Few)
+            );
         }
     }
 }

@@ -22,7 +22,17 @@ const REGIONS_FOLLOWED: usize = 120;
 const PORT_PACKETS_MIN: u64 = 50;
 /// The mark that a report always speaks of.
 pub const MARK: &str = "mirai";
-/// What is counted day by day, in the order in which it is told of.
+/// What is counted day by day, in the order in which it is asked.
+const ASKED: [&str; 7] = [
+    "networks",
+    "region-sources",
+    "mirai-region-sources",
+    "regions",
+    "mirai-regions",
+    "ports",
+    "marks",
+];
+/// The same in the order in which it is told of.
 const COUNTED: [&str; 7] = [
     "ports",
     "regions",
@@ -165,51 +175,14 @@ impl Facts {
             kept: _,
         } = cover;
         let days = (period.first().0, period.last().0);
-        let marked = Filter {
-            marks: vec![MARK.to_owned()],
-            ..Filter::default()
-        };
-        let of_tool = Filter {
-            tools: vec![MARK.to_owned()],
-            ..Filter::default()
-        };
-        let all = Filter::default();
-        let settled = session.is_settled((lead_in, days.1));
-        let days_before = before.map_or((1, 0), |before| (before.first().0, before.last().0));
-        let ranking =
-            |subject, measure, filter: &Filter| Question::ranking(session, subject, measure, filter, days, days_before, RANKS_ASKED);
-        // Those that take longest first, so that at the end all threads have something to do.
-        let counted: [(&'static str, Question); 7] = [
-            ("networks", Question::network_days(lead_in, days, NETWORKS_FOLLOWED)),
-            ("region-sources", Question::region_sources(lead_in, days.1, &all, settled)),
-            ("mirai-region-sources", Question::region_sources(lead_in, days.1, &of_tool, settled)),
-            ("regions", Question::region_days(lead_in, days.1, &all)),
-            ("mirai-regions", Question::region_days(lead_in, days.1, &marked)),
-            ("ports", Question::port_days(lead_in, days, PORT_PACKETS_MIN, PORTS_FOLLOWED)),
-            ("marks", Question::mark_days(lead_in, days.1)),
-        ];
-        let names = counted.each_ref().map(|(name, _)| *name);
-        let mut questions = vec![
-            Question::distinct_sources(days),
-            ranking(Subject::Regions, Measure::CumulativeSources, &all),
-            ranking(Subject::Regions, Measure::CumulativeSources, &of_tool),
-            ranking(Subject::Scanners, Measure::Packets, &all),
-        ];
-        questions.extend(counted.map(|(_, question)| question));
-        questions.extend([
-            ranking(Subject::Ports, Measure::Packets, &all),
-            ranking(Subject::Regions, Measure::Packets, &all),
-            ranking(Subject::Regions, Measure::Packets, &marked),
-            Question::totals(days),
-            Question::scanner_days(lead_in, days.1),
-        ]);
+        let questions = questions(session, days, before, lead_in);
         let mut answers = Rows::ask_all(session, questions).await?.into_iter();
         let mut next = || answers.next().context("a question of the report has no answer");
         let sources = next()?;
         let region_hosts = ranked(Subject::Regions, next()?)?;
         let mark_region_hosts = ranked(Subject::Regions, next()?)?;
         let scanners = ranked(Subject::Scanners, next()?)?;
-        let series: Vec<(&'static str, Rows)> = names.into_iter().map(|name| Ok((name, next()?))).collect::<Result<_>>()?;
+        let series: Vec<(&'static str, Rows)> = ASKED.into_iter().map(|name| Ok((name, next()?))).collect::<Result<_>>()?;
         let ports = ranked(Subject::Ports, next()?)?;
         let regions = ranked(Subject::Regions, next()?)?;
         let mark_regions = ranked(Subject::Regions, next()?)?;
@@ -261,6 +234,41 @@ impl Facts {
             .iter()
             .find(|counts| counts.subject == *subject && counts.measure == measure)
     }
+}
+
+/// The questions of [`Facts::gather`]: the first, those counted day by day in the order of [`ASKED`], the last.
+fn questions(session: &Session, days: (i32, i32), before: Option<Period>, lead_in: i32) -> Vec<Question> {
+    let marked = Filter {
+        marks: vec![MARK.to_owned()],
+        ..Filter::default()
+    };
+    let of_tool = Filter {
+        tools: vec![MARK.to_owned()],
+        ..Filter::default()
+    };
+    let all = Filter::default();
+    let settled = session.is_settled((lead_in, days.1));
+    let days_before = before.map_or((1, 0), |before| (before.first().0, before.last().0));
+    let ranking = |subject, measure, filter: &Filter| Question::ranking(session, subject, measure, filter, days, days_before, RANKS_ASKED);
+    // Those that take longest first, so that at the end all threads have something to do.
+    vec![
+        Question::distinct_sources(days),
+        ranking(Subject::Regions, Measure::CumulativeSources, &all),
+        ranking(Subject::Regions, Measure::CumulativeSources, &of_tool),
+        ranking(Subject::Scanners, Measure::Packets, &all),
+        Question::network_days(lead_in, days, NETWORKS_FOLLOWED),
+        Question::region_sources(lead_in, days.1, &all, settled),
+        Question::region_sources(lead_in, days.1, &of_tool, settled),
+        Question::region_days(lead_in, days.1, &all),
+        Question::region_days(lead_in, days.1, &marked),
+        Question::port_days(lead_in, days, PORT_PACKETS_MIN, PORTS_FOLLOWED),
+        Question::mark_days(lead_in, days.1),
+        ranking(Subject::Ports, Measure::Packets, &all),
+        ranking(Subject::Regions, Measure::Packets, &all),
+        ranking(Subject::Regions, Measure::Packets, &marked),
+        Question::totals(days),
+        Question::scanner_days(lead_in, days.1),
+    ]
 }
 
 fn totals(packets: &Rows, sources: &Rows, coverage: &Rows, days: (i32, i32)) -> Result<Totals> {

@@ -441,7 +441,8 @@ impl List<'_> {
         let tells = |row: &&Vec<String>| {
             let cells = || row.iter().zip(kinds);
             let is_suppressed = cells().any(|(cell, kind)| *kind == DataKind::Count && cell.starts_with('<'));
-            let is_told = |(cell, kind): (&String, &DataKind)| *kind == DataKind::Ratio && cell.starts_with(|first: char| first.is_ascii_digit());
+            let is_number = |cell: &str| cell.starts_with(|first: char| first.is_ascii_digit());
+            let is_told = |(cell, kind): (&String, &DataKind)| *kind == DataKind::Ratio && is_number(cell);
             is_suppressed && cells().any(is_told)
         };
         let told = rows.iter().filter(tells).count();

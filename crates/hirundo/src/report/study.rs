@@ -9,8 +9,8 @@ use hirundo_analysis::attack::{Attacks, Observation, Row, attacks};
 use hirundo_analysis::course::{Options, courses, crossings};
 use hirundo_analysis::exposure::{series, usual_shares};
 use hirundo_analysis::finding::{Course, Finding, Measure, Origin, Subject};
-use hirundo_analysis::outage::{self, Cause, Grid, Outage, outages};
 use hirundo_analysis::origin::{Evidence, Shift, damping, origin};
+use hirundo_analysis::outage::{self, Cause, Grid, Outage, outages};
 use hirundo_analysis::series::{Counts, Series};
 use hirundo_analysis::surge::expected_false_alarms;
 use hirundo_analysis::together::{Rule, Together, together};
@@ -273,9 +273,7 @@ pub fn on_all_cores<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync
         }
         parts
     });
-    (0..items.len())
-        .filter_map(|at| parts.get_mut(at % threads)?.next())
-        .collect()
+    (0..items.len()).filter_map(|at| parts.get_mut(at % threads)?.next()).collect()
 }
 
 /// Rates of everything counted. A sensor's usual share of all packets stands in where a subject is too rare.

@@ -303,7 +303,10 @@ impl Reader {
         };
         let mut figures: Vec<String> = Vec::new();
         for name in list {
-            let known = format!("figures are {}, or what a section is about, such as port-5501-tcp", FIGURES.join(", "));
+            let known = format!(
+                "figures are {}, or what a section is about, such as port-5501-tcp",
+                FIGURES.join(", ")
+            );
             match name.get_ref().as_str() {
                 Some(name) if figures.iter().any(|known| known == name) => {}
                 Some(name) if FIGURES.contains(&name) || is_subject(name) => figures.push(name.to_owned()),

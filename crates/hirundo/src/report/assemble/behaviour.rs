@@ -1,12 +1,14 @@
 //! Falls of a region's sources, scans as events, and groups of sources that behave alike.
 
+use std::collections::BTreeMap;
+
 use hirundo_analysis::campaign::Rhythm;
 use hirundo_analysis::finding::{Measure, Subject};
 use hirundo_analysis::outage::{Cause, End, Outage};
 use hirundo_analysis::scan::{Port, SURVEY_PORTS, Shape};
 use hirundo_analysis::sentence::Names as _;
 use hirundo_analysis::sentence::behaviour::{self as told, FallEnd, RegionFall, ScanEvents, Surveyors};
-use hirundo_press::document::{Align, Block, Fact, Section, Table};
+use hirundo_press::document::{Align, Block, Section, Table};
 
 use super::{Desk, count, section};
 use crate::period::Day;
@@ -21,12 +23,16 @@ const FALLS_MAX: usize = 5;
 const SCAN_PORTS: usize = 10;
 /// Pairs in the table of ports that go together.
 const PAIRS: usize = 10;
+/// Of them with the same second port.
+const PAIRS_WITH_ONE: usize = 2;
 /// Groups in the table.
 const GROUPS: usize = 5;
 /// Of them told in a sentence.
 const GROUPS_TOLD: usize = 3;
-/// Ports and regions of a group in the table.
+/// Ports of a group in the table.
 const LISTED: usize = 4;
+/// Its regions in the table.
+const GROUP_REGIONS: usize = 2;
 /// Packets a day below which a group is not told to everybody.
 const GROUP_DAILY_MIN: f64 = 20.0;
 /// Groups that begin or end this close to the ends of the days looked at may have been there before, or after.
@@ -54,9 +60,11 @@ impl Desk<'_> {
             part.blocks.extend(figure);
             let table = self.fall_table(&falls);
             part.blocks.push(table);
-            let told = falls.iter().filter_map(|fall| told::region_fall(&self.region_fall(fall), &self.context));
-            let facts: Vec<Fact> = told.map(|text| self.fact(text, "table-region-outages")).collect();
-            part.blocks.push(Block::Facts(facts));
+            let told = falls
+                .iter()
+                .filter_map(|fall| told::region_fall(&self.region_fall(fall), &self.context));
+            let facts = told.map(|text| Block::Facts(vec![self.fact(text, "table-region-outages")]));
+            part.blocks.extend(facts.collect::<Vec<Block>>());
         }
         self.comment(&Place::RegionOutages, &mut part.blocks);
         (!part.blocks.is_empty()).then_some(part)
@@ -245,7 +253,10 @@ impl Desk<'_> {
                 (self.say("宛先ポート番号", "Destination port"), Align::Left),
                 (self.say("イベント数", "Events"), Align::Right),
                 (self.say("送信元IPアドレス数", "Source addresses"), Align::Right),
-                (self.say("複数センサーに及ぶ割合（%）", "Share at several sensors (%)"), Align::Right),
+                (
+                    self.say("複数センサーに及ぶ割合（%）", "Share at several sensors (%)"),
+                    Align::Right,
+                ),
                 (self.say("複数日に及ぶ割合（%）", "Share on several days (%)"), Align::Right),
             ],
             rows,
@@ -300,8 +311,8 @@ impl Desk<'_> {
             ],
             rows: rows.collect(),
             note: Some(self.say(
-                "「多数」は、1台のセンサーに対して10を超えるポートの場合をいいます。センサーの数が少ないため、多くの送信元は1台のセンサーでしか観測されません。",
-                "Many: more than 10 ports at one sensor. With as few sensors as there are, most sources meet one only.",
+                "「多数」は、1台のセンサーに対して10を超えるポートの場合をいいます。期間中に複数の挙動を示した送信元は、最も下の種別に数えています。",
+                "Many: more than 10 ports at one sensor. A source that did several of these counts with the lowest row.",
             )),
             data: Some("table-scan-shapes".to_owned()),
         };
@@ -320,7 +331,14 @@ impl Desk<'_> {
                 portion(pair.both as f64, pair.sources as f64, 0),
             ]
         };
-        let rows: Vec<Vec<String>> = listed.take(PAIRS).map(row).collect();
+        // What all sources of a kind also try would fill the table by itself.
+        let mut others: BTreeMap<Port, usize> = BTreeMap::new();
+        let fresh = |pair: &&hirundo_analysis::together::Pair<Port>| {
+            let seen = others.entry(pair.other).or_default();
+            *seen += 1;
+            *seen <= PAIRS_WITH_ONE
+        };
+        let rows: Vec<Vec<String>> = listed.filter(fresh).take(PAIRS).map(row).collect();
         if rows.is_empty() {
             return None;
         }
@@ -331,7 +349,7 @@ impl Desk<'_> {
                 (self.say("宛先ポート番号", "Destination port"), Align::Left),
                 (self.say("併せて観測されたポート番号", "Also tried port"), Align::Left),
                 (self.say("送信元IPアドレス数", "Source addresses"), Align::Right),
-                (self.say("うち両方に送信した数", "Of both, addresses"), Align::Right),
+                (self.say("うち両方に送信した数", "Tried both"), Align::Right),
                 (self.say("割合（%）", "Share (%)"), Align::Right),
             ],
             rows,
@@ -367,8 +385,8 @@ impl Desk<'_> {
             part.blocks.push(table);
             let told = groups.iter().take(GROUPS_TOLD);
             let told = told.filter_map(|group| told::group(&self.group(behaviour, group), &self.context));
-            let facts: Vec<Fact> = told.map(|text| self.fact(text, "table-campaigns")).collect();
-            part.blocks.push(Block::Facts(facts));
+            let facts = told.map(|text| Block::Facts(vec![self.fact(text, "table-campaigns")]));
+            part.blocks.extend(facts.collect::<Vec<Block>>());
         }
         self.comment(&Place::Campaigns, &mut part.blocks);
         (!part.blocks.is_empty()).then_some(part)
@@ -417,18 +435,23 @@ impl Desk<'_> {
             names.join(&self.say("、", ", "))
         };
         let short = |port: &Port| self.port_label(*port).split([' ', '（']).next().unwrap_or_default().to_owned();
-        let date = |day: Option<i32>| day.map(|day| Day(day).to_date().to_string()).unwrap_or_default();
+        let date = |day: i32| Day(day).to_date().format(&self.say("%-m月%-d日", "%-d %b")).to_string();
         let rows = groups.iter().map(|group| {
             let campaign = &group.campaign;
             let sources = campaign.members.len() as f64;
-            let regions = campaign.regions.iter().take(LISTED - 1);
+            let regions = campaign.regions.iter().take(GROUP_REGIONS);
             let regions: Vec<String> = regions
                 .filter(|(_, addresses)| *addresses as f64 >= COUNT_MIN)
-                .map(|(region, addresses)| format!("{} {:.0} %", self.names.region_name(region), 100.0 * *addresses as f64 / sources))
+                .map(|(region, addresses)| {
+                    let (name, percent) = (self.names.region_name(region), 100.0 * *addresses as f64 / sources);
+                    self.say(&format!("{name}（{percent:.0}%）"), &format!("{name} ({percent:.0} %)"))
+                })
                 .collect();
             let days = match Self::seen(behaviour, group) {
-                (None, None) => self.say("期間中", "throughout"),
-                (from, to) => format!("{}–{}", date(from), date(to)),
+                (None, None) => self.say("全期間", "throughout"),
+                (Some(from), Some(to)) => self.say(&format!("{}〜{}", date(from), date(to)), &format!("{}–{}", date(from), date(to))),
+                (Some(from), None) => self.say(&format!("{}以降", date(from)), &format!("from {}", date(from))),
+                (None, Some(to)) => self.say(&format!("{}まで", date(to)), &format!("to {}", date(to))),
             };
             vec![
                 more(campaign.ports.iter().map(short).collect()),
@@ -440,12 +463,16 @@ impl Desk<'_> {
         });
         let heads = [
             (self.say("宛先ポート番号", "Ports"), Align::Left),
-            (self.say("ツールの特徴", "Mark of tool"), Align::Left),
-            (self.say("送信元IPアドレス数", "Source addresses"), Align::Right),
+            (self.say("特徴", "Mark"), Align::Left),
+            (self.say("アドレス数", "Addresses"), Align::Right),
             (self.say("主な送信元地域", "Main regions"), Align::Left),
-            (self.say("観測された期間", "Seen"), Align::Left),
+            (self.say("期間", "Seen"), Align::Left),
         ];
-        let labels: Vec<String> = [1, 3, 4].iter().filter_map(|at| heads.get(*at)).map(|(head, _)| head.clone()).collect();
+        let labels: Vec<String> = [1, 3, 4]
+            .iter()
+            .filter_map(|at| heads.get(*at))
+            .map(|(head, _)| head.clone())
+            .collect();
         let table = Table {
             id: "table-campaigns".to_owned(),
             caption: self.say("挙動が共通する送信元の集団", "Groups of sources that behave alike"),

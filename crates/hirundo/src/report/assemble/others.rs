@@ -305,7 +305,12 @@ impl<'a> Desk<'a> {
         let rows = ranking.rows.iter().take(ORGANISATIONS).map(|row| {
             let name = self.names.label_of_tool(&row.subject);
             let addresses = daily.get(&name).copied().unwrap_or_default();
-            vec![name, count(row.value), portion(row.value, self.facts.totals.packets, 2), count(addresses)]
+            vec![
+                name,
+                count(row.value),
+                portion(row.value, self.facts.totals.packets, 2),
+                count(addresses),
+            ]
         });
         let table = Table {
             id: "table-scanners".to_owned(),
@@ -335,7 +340,11 @@ impl<'a> Desk<'a> {
             addresses_a_day: daily.values().sum(),
         };
         let a_day = told::scanners_daily(&told, &self.context).filter(|_| told.addresses_a_day >= COUNT_MIN);
-        let facts: Vec<_> = share.into_iter().chain(a_day).map(|text| self.fact(text, "table-scanners")).collect();
+        let facts: Vec<_> = share
+            .into_iter()
+            .chain(a_day)
+            .map(|text| self.fact(text, "table-scanners"))
+            .collect();
         if ranking.rows.is_empty() {
             let none = self.text(
                 "既知の調査スキャナーからのパケットは観測されませんでした。",
@@ -395,7 +404,9 @@ impl Desk<'_> {
         let may_be_drawn =
             |shown: &Shown| !rules.edition.is_public() || (shown.sensors >= rules.sensors_min && shown.packets_per_day >= TOLD_DAILY_MIN);
         let all = self.study.scanner_series.iter().enumerate();
-        let drawn = all.map(|(rank, series)| (series, shown(series, rank))).filter(|(_, shown)| may_be_drawn(shown));
+        let drawn = all
+            .map(|(rank, series)| (series, shown(series, rank)))
+            .filter(|(_, shown)| may_be_drawn(shown));
         let (series, subjects): (Vec<&Series>, Vec<Shown>) = drawn.take(ORGANISATIONS_DRAWN).unzip();
         if series.is_empty() {
             return None;

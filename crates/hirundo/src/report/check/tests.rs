@@ -262,10 +262,22 @@ fn only_the_languages_asked_for_are_looked_at() {
     };
     assert_eq!(problems_in(&english, &[Lang::English]), []);
     let both = problems_in(&english, &[Lang::Japanese, Lang::English]);
-    assert!(both.iter().any(|problem| problem.what == "no commentary in this language"), "{both:?}");
+    assert!(
+        both.iter().any(|problem| problem.what == "no commentary in this language"),
+        "{both:?}"
+    );
     assert!(both.iter().any(|problem| problem.what.contains("`text.ja`")), "{both:?}");
-    let silent = problems_in(&Files { english: Some(text("Words.")), ..english }, &[Lang::English]);
-    assert!(silent.iter().all(|problem| problem.file.ends_with("2022Q2.en.md")) && !silent.is_empty(), "{silent:?}");
+    let silent = problems_in(
+        &Files {
+            english: Some(text("Words.")),
+            ..english
+        },
+        &[Lang::English],
+    );
+    assert!(
+        silent.iter().all(|problem| problem.file.ends_with("2022Q2.en.md")) && !silent.is_empty(),
+        "{silent:?}"
+    );
 }
 
 #[test]

@@ -85,7 +85,13 @@ fn never_writes_over() {
     assert_eq!((second.made.len(), second.kept.len()), (1, 2));
     assert_eq!(fs::read_to_string(&english).unwrap(), "mine");
     let blocked = folder.path().join("annotations.toml");
-    assert!(skeleton().write(&blocked, &LANGS).unwrap_err().to_string().contains("annotations.toml"));
+    assert!(
+        skeleton()
+            .write(&blocked, &LANGS)
+            .unwrap_err()
+            .to_string()
+            .contains("annotations.toml")
+    );
 }
 
 #[test]
