@@ -48,7 +48,7 @@ fn child() {
             number += 1;
         }
         let accounted = u64::from(number);
-        batch.account("eth0", Account { counter: 5, accounted });
+        batch.account("eth0", Account { identity: 5, received: accounted });
         batch.flush(NOW_US + i64::from(round)).unwrap();
         writeln!(out, "flushed {number}").unwrap();
         if round % 7 == 6 {
@@ -94,7 +94,7 @@ fn nothing_flushed_is_lost_or_there_twice() {
         number = last + 1_000_000;
     }
     let (spool, recovered) = open(folder.path(), 99);
-    assert!(recovered.accounts["eth0"].accounted >= u64::from(*flushed.last().unwrap()));
+    assert!(recovered.accounts["eth0"].received >= u64::from(*flushed.last().unwrap()));
     let mut found: Vec<u32> = Vec::new();
     let (mut kept, mut dropped) = (0, 0);
     for name in spool.waiting(usize::MAX, &HashSet::new()) {
