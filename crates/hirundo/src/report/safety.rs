@@ -418,7 +418,7 @@ impl List<'_> {
                     self.integers(&at, cells());
                 }
                 DataKind::Address | DataKind::Label => self.integers(&at, cells()),
-                DataKind::Moment | DataKind::Rank | DataKind::Ratio | DataKind::Extent | DataKind::Date => {}
+                DataKind::Moment | DataKind::Rank | DataKind::Ratio | DataKind::RatioOfTold | DataKind::Extent | DataKind::Date => {}
             }
         }
     }

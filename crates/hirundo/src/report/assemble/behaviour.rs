@@ -263,7 +263,11 @@ impl Desk<'_> {
             note: Some(self.extent_note(behaviour)),
             data: Some("table-scans".to_owned()),
         };
-        self.table(table, behaviour.question.sql.clone(), |_| {})
+        // The shares are of the events, whatever is suppressed of the addresses.
+        let shares: Vec<String> = table.columns.iter().skip(3).map(|(head, _)| head.clone()).collect();
+        self.table(table, behaviour.question.sql.clone(), |disclosure| {
+            disclosure.kinds = shares.into_iter().map(|head| (head, DataKind::RatioOfTold)).collect();
+        })
     }
 
     /// A number of the sources looked at, for all sources.

@@ -353,7 +353,11 @@ impl<'a> Desk<'a> {
             part.blocks.push(none);
         } else {
             let sql = format!("{};\n\n{}", ranking.source.question.sql, self.facts.scanner_days.question.sql);
-            let table = self.table(table, sql, |_| {});
+            // The share is of the packets, whatever is suppressed of the addresses.
+            let share = self.say("全パケットに占める割合（%）", "Share of all packets (%)");
+            let table = self.table(table, sql, |disclosure| {
+                disclosure.kinds.insert(share, DataKind::RatioOfTold);
+            });
             part.blocks.push(table);
             part.blocks.push(Block::Facts(facts));
             part.blocks.extend(self.scanner_figure());

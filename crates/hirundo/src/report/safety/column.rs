@@ -14,6 +14,9 @@ pub enum DataKind {
     Rank,
     /// Per cent, shares, factors, scores.
     Ratio,
+    /// The same, of a count that its own row tells or suppresses together with it: no other count of the row can be
+    /// computed from it. The maker vouches for that.
+    RatioOfTold,
     /// How much was observed: sensors, days, hours.
     Extent,
     /// The day that the row counts.

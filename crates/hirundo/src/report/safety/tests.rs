@@ -119,7 +119,7 @@ fn clean() -> (Document, Vec<Disclosure>) {
         data: vec![
             data(
                 "ports",
-                "rank,port,packets,share_percent\n1,\"23/TCP, telnet\",1234,3.2\n2,ICMP,<10,0.1\n",
+                "rank,port,packets,share_percent\n1,\"23/TCP, telnet\",1234,3.2\n2,ICMP,<10,<0.1\n",
             ),
             data("daily", "day,23/TCP,JP\n2022-04-01,120,1000\n2022-06-30,,1e3\n"),
         ],
