@@ -46,8 +46,8 @@ fn child() {
             assert!(batch.push(&decoded, 64));
             number += 1;
         }
-        let accounted = u64::from(number);
-        batch.account("eth0", Account { counter: 5, accounted });
+        let received = u64::from(number);
+        batch.account("eth0", Account { identity: 5, received });
         batch.flush(NOW_US + i64::from(round)).unwrap();
         writeln!(out, "flushed {number}").unwrap();
         if round % 7 == 6 {
@@ -82,14 +82,14 @@ fn nothing_flushed_is_lost_or_there_twice() {
         child.kill().unwrap();
         child.wait().unwrap();
         let said: Vec<String> = lines.map_while(Result::ok).collect();
-        let said = said.iter().filter_map(|line| line.rsplit_once("flushed ")?.1.parse::<u32>().ok());
-        last = said.last().unwrap_or(last);
+        let mut said = said.iter().filter_map(|line| line.rsplit_once("flushed ")?.1.parse::<u32>().ok());
+        last = said.next_back().unwrap_or(last);
         flushed.extend(number..last);
         // Packets that it pushed and did not speak of any more have numbers of their own.
         number = last + 1_000_000;
     }
     let (spool, recovered) = open(folder.path(), 99);
-    assert!(recovered.accounts["eth0"].accounted >= u64::from(*flushed.last().unwrap()));
+    assert!(recovered.accounts["eth0"].received >= u64::from(*flushed.last().unwrap()));
     let mut found: Vec<u32> = Vec::new();
     let mut kept = 0;
     for name in spool.waiting(usize::MAX, &HashSet::new()) {

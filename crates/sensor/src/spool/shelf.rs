@@ -12,7 +12,7 @@ use super::disk::{Disk, PARTIAL};
 use crate::outbox::BatchName;
 
 /// Ending of a sealed batch.
-pub(super) pub(super) const BATCH: &str = "batch";
+pub(super) const BATCH: &str = "batch";
 /// Most batches that wait without their packets.
 const EMPTIED_MAX: usize = 4096;
 /// Most files set aside because they were damaged.
