@@ -1,3 +1,4 @@
+//! The key of the pseudonyms: made once by the system's randomness, kept beside the sensor's certificate, never sent.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
