@@ -145,7 +145,7 @@ async fn who_only_begins_to_shake_hands_keeps_nobody_else_out() {
         .batch(EPOCH, 0, batch("jp-01", EPOCH, 0, 10))
         .await
         .expect(200, "");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
     let most = i64::try_from(site.centre().settings.doors.shaking_max).unwrap();
     until("most of them are cut", async || site.centre().open_connections() <= most + 1).await;
 }
@@ -247,7 +247,7 @@ async fn batches_are_stored_together_and_at_the_end_at_once() {
     for answer in sending.join_all().await {
         answer.expect(200, "\"known\":false");
     }
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(shelf.look(|state| (state.stored.len(), state.commits)), (20, 1));
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use collect_support::client::{Answer, Client};
-use collect_support::{Identity, batch, batch_at, request};
+use collect_support::{Identity, batch, batch_at, batch_with, request};
 use hirundo::collector::authority::Authority;
 use hirundo::collector::now_us;
 use hirundo_packet::wire::{BatchResponse, EnrollRequest, EnrollResponse, TOKEN_PREFIX, Token};
@@ -443,5 +443,31 @@ async fn the_centres_own_rules_mark_what_has_no_mark() {
     assert!(!is_known(&client.batch(EPOCH, 0, batch("jp-01", EPOCH, 0, PACKETS)).await));
     let marked = centre.lake().number("SELECT count(*) FROM packets WHERE mark = 'own'");
     assert_eq!(marked, i64::from(PACKETS));
+    collector.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sensor_uses_up_what_sensors_share_in_a_segment() {
+    let centre = Centre::new();
+    let (loud, quiet) = (centre.add("loud"), centre.add("quiet"));
+    let collector = centre.collect_with("3s");
+    let (loud, quiet) = (centre.enrol(&collector, &loud).await, centre.enrol(&collector, &quiet).await);
+    let (loud, quiet) = (centre.connect(&collector, &loud).await, centre.connect(&collector, &quiet).await);
+    // More different TCP options than a segment has numbers for, and then another sensor's, to be stored with them.
+    let syns = |segments: std::ops::RangeInclusive<u16>| segments.map(|segment| (now_us(), segment)).collect::<Vec<_>>();
+    let (first, second) = (
+        batch_with("loud", EPOCH, 0, &syns(1..=64_000)),
+        batch_with("loud", EPOCH, 1, &syns(64_001..=65_500)),
+    );
+    let own = batch_with("quiet", EPOCH, 0, &syns(65_502..=65_503));
+    let last = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        quiet.batch(EPOCH, 0, own).await
+    };
+    let (one, two, three) = tokio::join!(loud.batch(EPOCH, 0, first), loud.batch(EPOCH, 1, second), last);
+    assert!([one, two, three].iter().all(|answer| !is_known(answer)));
+    let sql = "SELECT tcp_options FROM packets WHERE sensor = 'quiet' ORDER BY 1";
+    assert_eq!(centre.lake().texts(sql), ["M65502", "M65503"]);
+    assert_eq!(centre.lake().number("SELECT count(*) FROM packets"), 65_502);
     collector.terminate();
 }

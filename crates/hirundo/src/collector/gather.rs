@@ -48,7 +48,7 @@ pub enum Trouble {
 
 /// Stores batches durably.
 pub trait Landing: Send {
-    /// Stores all that are not stored yet; what became of each. None of them is, on an error.
+    /// Stores all that are not stored yet; what became of each. On an error some may be stored: they are known the next time.
     ///
     /// # Errors
     /// [`Trouble`], whose kind says whether trying again can help.

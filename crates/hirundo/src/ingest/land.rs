@@ -11,6 +11,7 @@ use hirundo_lake::{Committed, Committer, Lake, Location, Piece, PieceId};
 use hirundo_packet::batch::{Batch, Minute};
 use hirundo_packet::decode::Reason;
 use hirundo_packet::mark::MarkTable;
+use hirundo_packet::options::Interner;
 
 use crate::collector::gather::{Landed, Landing, Trouble};
 use crate::collector::hex;
@@ -19,6 +20,11 @@ use crate::intel::Intel;
 
 /// How often the same batches are sealed anew because another collector stored some of them meanwhile.
 const TRIES_MAX: usize = 8;
+
+/// Distinct signatures of TCP options from which on sensors do not share a segment: beyond some more, further ones are told
+/// apart no longer, and no sensor may do that to another.
+const SIGNATURES_ENOUGH: usize = 60_000;
+const _: () = assert!(SIGNATURES_ENOUGH < Interner::DISTINCT_MAX as usize);
 
 /// What is needed to make rows of batches.
 #[derive(Clone)]
@@ -79,13 +85,18 @@ impl Land {
         Ok(piece(shipment, &batch))
     }
 
-    /// Seals and commits what is not known; the pieces that turned out to be known, or nothing when all was stored.
-    fn commit(&mut self, shipments: &[&Shipment]) -> Result<Committed, Trouble> {
+    /// Makes one segment of these; `None` when some sensor's TCP options would leave no room for the others'.
+    fn fill(&mut self, shipments: &[&Shipment], together: Together) -> Result<Option<Vec<Piece>>, Trouble> {
         self.segment.clear();
         let mut pieces = Vec::with_capacity(shipments.len());
         for shipment in shipments {
             pieces.push(self.push(shipment)?);
         }
+        let crowded = self.segment.options.len() > SIGNATURES_ENOUGH && self.segment.sensors.len() > 1;
+        Ok((together == Together::Sensor || !crowded).then_some(pieces))
+    }
+
+    fn commit(&mut self, pieces: &[Piece]) -> Result<Committed, Trouble> {
         let world = World {
             atlas: self.ground.intel.as_ref(),
             marks: &self.ground.marks,
@@ -96,39 +107,64 @@ impl Land {
             .context("could not make the lake's files of batches")
             .map_err(Trouble::Batch)?;
         self.committer
-            .commit(&pieces, &files)
+            .commit(pieces, &files)
             .context("could not store batches in the lake")
             .map_err(Trouble::Lake)
     }
-}
 
-impl Landing for Land {
-    fn land(&mut self, shipments: &[Shipment]) -> Result<Vec<Landed>, Trouble> {
-        let ids: Vec<PieceId> = shipments.iter().map(Land::id).collect();
+    /// Stores what is not known; what became of each, or `None` when they do not go together.
+    fn store(&mut self, shipments: &[&Shipment], together: Together) -> Result<Option<Vec<Landed>>, Trouble> {
+        let ids: Vec<PieceId> = shipments.iter().map(|shipment| Land::id(shipment)).collect();
         let mut known: HashSet<PieceId> = ids.iter().filter(|id| self.committer.known().contains(id)).cloned().collect();
         for _ in 0..TRIES_MAX {
-            let fresh: Vec<&Shipment> = shipments
-                .iter()
-                .zip(&ids)
-                .filter(|(_, id)| !known.contains(id))
-                .map(|(shipment, _)| shipment)
-                .collect();
+            let both = shipments.iter().zip(&ids).filter(|(_, id)| !known.contains(id));
+            let fresh: Vec<&Shipment> = both.map(|(shipment, _)| *shipment).collect();
             if fresh.is_empty() {
                 break;
             }
-            match self.commit(&fresh)? {
+            let Some(pieces) = self.fill(&fresh, together)? else {
+                return Ok(None);
+            };
+            match self.commit(&pieces)? {
                 Committed::Stored => break,
                 Committed::Known(more) if more.is_empty() => return Err(puzzled()),
                 Committed::Known(more) => known.extend(more),
             }
         }
-        // Whatever was not stored by us now is known: the loop ends early in no other way.
-        let missing = ids.iter().any(|id| !self.committer.known().contains(id));
-        if missing {
+        if ids.iter().any(|id| !self.committer.known().contains(id)) {
             return Err(puzzled());
         }
         let landed = |id: &PieceId| if known.contains(id) { Landed::Known } else { Landed::Stored };
-        Ok(ids.iter().map(landed).collect())
+        Ok(Some(ids.iter().map(landed).collect()))
+    }
+}
+
+/// Whose batches make one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Together {
+    All,
+    Sensor,
+}
+
+impl Landing for Land {
+    fn land(&mut self, shipments: &[Shipment]) -> Result<Vec<Landed>, Trouble> {
+        let all: Vec<&Shipment> = shipments.iter().collect();
+        if let Some(landed) = self.store(&all, Together::All)? {
+            return Ok(landed);
+        }
+        let mut of_sensor: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (place, shipment) in shipments.iter().enumerate() {
+            of_sensor.entry(&shipment.name.sensor).or_default().push(place);
+        }
+        let mut landed = vec![Landed::Known; shipments.len()];
+        for places in of_sensor.into_values() {
+            let own: Vec<&Shipment> = places.iter().filter_map(|&place| shipments.get(place)).collect();
+            let stored = self.store(&own, Together::Sensor)?.ok_or_else(puzzled)?;
+            for (&place, outcome) in places.iter().zip(stored) {
+                landed[place] = outcome;
+            }
+        }
+        Ok(landed)
     }
 }
 

@@ -184,13 +184,20 @@ pub(crate) fn batch_at(sensor: &str, epoch: u64, number: u64, packets: u32, time
     batch_of(sensor, epoch, number, &vec![time_us; packets as usize])
 }
 
-/// A batch of SYNs at these times; health is of the first one's minute.
+/// A batch of SYNs at these times.
 pub(crate) fn batch_of(sensor: &str, epoch: u64, number: u64, times_us: &[i64]) -> Vec<u8> {
+    let syns: Vec<(i64, u16)> = times_us.iter().map(|&time_us| (time_us, 1_460)).collect();
+    batch_with(sensor, epoch, number, &syns)
+}
+
+/// A batch of SYNs: at which time, with which largest segment. Health is of the first one's minute.
+pub(crate) fn batch_with(sensor: &str, epoch: u64, number: u64, syns: &[(i64, u16)]) -> Vec<u8> {
+    let begin_us = syns.first().expect("a packet").0.div_euclid(60_000_000) * 60_000_000;
     let mut builder = Builder::new();
     let mut frame = Vec::new();
-    let begin_us = times_us.first().expect("a packet").div_euclid(60_000_000) * 60_000_000;
-    for (n, &time_us) in (0..).zip(times_us) {
-        let options = [2, 4, 5, 180];
+    for (n, &(time_us, segment)) in (0..).zip(syns) {
+        let [high, low] = segment.to_be_bytes();
+        let options = [2, 4, high, low];
         let tcp = Tcp {
             src_port: 40_000,
             dst_port: 23,
@@ -228,6 +235,28 @@ pub(crate) fn batch_of(sensor: &str, epoch: u64, number: u64, times_us: &[i64]) 
         epoch,
         number,
         sealed_us: begin_us,
+        hidden: false,
+    };
+    let mut bytes = Vec::new();
+    builder.encode(&header, &mut bytes).expect("a batch");
+    bytes
+}
+
+/// What is left of a batch whose packets the sensor had to drop: its minutes.
+pub(crate) fn emptied(sensor: &str, epoch: u64, number: u64, dropped: u64) -> Vec<u8> {
+    let mut builder = Builder::new();
+    let sealed_us = now_us();
+    assert!(builder.minute(Minute {
+        begin_us: sealed_us.div_euclid(60_000_000) * 60_000_000,
+        up: true,
+        dropped_spool: dropped,
+        ..Minute::default()
+    }));
+    let header = Header {
+        sensor: sensor.to_owned(),
+        epoch,
+        number,
+        sealed_us,
         hidden: false,
     };
     let mut bytes = Vec::new();
