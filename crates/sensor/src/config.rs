@@ -463,8 +463,8 @@ mod tests {
             ("[capture]\naddresses = ['192.0.2.0/33']", "is no network"),
             ("[capture]\nsources = ['eth0']", "is no source"),
             ("[capture]\nsnap_bytes = 1", "snap_bytes is 1"),
-            ("[spool]\nbytes_max = 7", "bytes_max is 7"),
-            ("[spool]\ndays_max = 0", "days_max is 0"),
+            ("[spool]\nbytes_max = 7", "spool.bytes_max to 7"),
+            ("[spool]\ndays_max = 0", "spool.days_max to 0"),
             ("[uplink]\ncentres = ['ftp://x']", "line 2"),
             ("[uplink]\nheartbeat_secs = 0", "heartbeat_secs"),
         ] {
