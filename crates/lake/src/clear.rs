@@ -1,11 +1,12 @@
 //! Clearing up: who opens a lake for writing ends what a crash interrupted and deletes what it left.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::compact::is_compact;
 use crate::error::{Error, Result};
 use crate::lake::{Lake, READ_LOCK};
-use crate::piece::Known;
+use crate::ledger::Log;
 use crate::record::{self, CHANGES, Change, Journal};
 use crate::store::{self, Bucket, PARTIAL};
 use crate::writer::{Committer, JOURNAL, MAINTAIN_LOCK, Maintainer, WAITING, WRITE_LOCK};
@@ -22,13 +23,8 @@ impl Lake {
         self.end_exchange()?;
         let store = self.store();
         let _lock = store.turn(WRITE_LOCK)?;
-        let batches = self.batches()?;
-        let next = record::next_number(batches.iter().map(|(path, _)| path));
-        let mut known = Known::default();
-        for piece in batches.iter().flat_map(|(_, batch)| &batch.pieces) {
-            known.insert(&piece.id, piece.frames);
-        }
-        let snapshot = self.snapshot_of(batches)?;
+        let (log, known) = self.log_with_pieces()?;
+        let (snapshot, next) = (log.snapshot(), log.next_batch());
         let mut committer = Committer {
             lake: self.clone(),
             known,
@@ -110,7 +106,7 @@ impl Lake {
 impl Maintainer {
     /// Deletes what others left behind that only a maintainer may: what waits for a change that was never made, and, in a
     /// bucket, what changes took away long enough ago.
-    pub(crate) fn clear_up_changes(&mut self, changes: &[(String, Change)]) -> Result<()> {
+    pub(crate) fn clear_up_changes(&mut self, log: &Log) -> Result<()> {
         let lake = self.lake.clone();
         let Some(bucket) = lake.store().bucket() else {
             // Nobody else prepares a change: what waits was left behind.
@@ -124,16 +120,25 @@ impl Maintainer {
             self.record_change(&fence, &Change::fence())?;
             lake.delete_older(bucket, &fence, &is_compact)?;
         }
-        let there: std::collections::HashSet<String> = tables.into_iter().collect();
+        let there: HashSet<String> = tables.into_iter().collect();
         let grace = chrono::TimeDelta::from_std(bucket.grace()).unwrap_or(chrono::TimeDelta::MAX);
-        let is_there = |change: &Change| change.removed.iter().any(|path| there.contains(path));
-        if !changes.iter().any(|(_, change)| is_there(change)) {
-            return Ok(());
-        }
-        let now = bucket.now()?;
-        for (path, change) in changes.iter().filter(|(_, change)| is_there(change)) {
+        let ledger = (Maintainer::ledger_path(), log.gone().iter().collect::<Vec<_>>());
+        let changes = log
+            .changes
+            .iter()
+            .map(|(path, change)| (path.as_str(), change.removed.iter().collect()));
+        let mut now = None;
+        for (path, mut gone) in changes.chain([ledger]) {
+            gone.retain(|path| there.contains(*path));
+            if gone.is_empty() {
+                continue;
+            }
+            let now = match now {
+                Some(now) => now,
+                None => *now.insert(bucket.now()?),
+            };
             if now - bucket.modified(path)? >= grace {
-                lake.store().delete(change.removed.iter().map(String::as_str))?;
+                lake.store().delete(gone.into_iter().map(String::as_str))?;
             }
         }
         Ok(())

@@ -158,13 +158,29 @@ impl Lake {
 
     /// Every record of a folder, in order of path, each as it could be read.
     fn records<T: DeserializeOwned>(&self, folder: &str, version: impl Fn(&T) -> u32) -> Result<Vec<Result<(String, T)>>> {
+        Ok(self.read_records(&self.store.list(folder, "json")?, version))
+    }
+
+    fn read_records<T: DeserializeOwned>(&self, paths: &[String], version: impl Fn(&T) -> u32) -> Vec<Result<(String, T)>> {
         let mut records = Vec::new();
-        let paths = self.store.list(folder, "json")?;
-        self.store.get_all(&paths, &mut |path, bytes| {
+        let read = self.store.get_all(paths, &mut |path, bytes| {
             let record = bytes.and_then(|bytes| bytes.map(|bytes| self.record_of(path, &bytes, &version)).transpose());
             records.extend(record.transpose().map(|record| record.map(|record| (path.to_owned(), record))));
-        })?;
-        Ok(records)
+        });
+        records.extend(read.err().map(Err));
+        records
+    }
+
+    /// The numbered records of a folder from a number on.
+    pub(crate) fn records_after<T: DeserializeOwned>(
+        &self,
+        folder: &str,
+        from: u64,
+        version: impl Fn(&T) -> u32,
+    ) -> Result<Vec<(String, T)>> {
+        self.read_records(&self.store.numbered_from(folder, from)?, version)
+            .into_iter()
+            .collect()
     }
 
     /// One record; `None` when there is none.
@@ -237,26 +253,7 @@ impl Lake {
     /// # Errors
     /// When a record cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        // Batches first: what a change that is read later took away was then recorded before it.
-        self.snapshot_of(self.batches()?)
-    }
-
-    /// The same, of batches that were read already.
-    pub(crate) fn snapshot_of(&self, batches: Vec<(String, Batch)>) -> Result<Snapshot> {
-        let mut snapshot = Snapshot::default();
-        for (_, batch) in batches {
-            snapshot.packets += batch.pieces.iter().map(|piece| piece.packets).sum::<u64>();
-            for (path, record) in batch.files.iter().filter(|(path, _)| path.starts_with("packets/")) {
-                *snapshot.arrived.entry(day_of(path).unwrap_or(i64::MIN)).or_default() += record.rows;
-            }
-            snapshot.files.extend(batch.files);
-        }
-        for (_, change) in self.changes()? {
-            snapshot.files.extend(change.files);
-            snapshot.gone.extend(change.removed);
-        }
-        snapshot.files.retain(|path, _| !snapshot.gone.contains(path));
-        Ok(snapshot)
+        Ok(self.log()?.snapshot())
     }
 
     /// The files that count, see [`Lake::snapshot`].
@@ -298,6 +295,23 @@ impl Lake {
 }
 
 impl Snapshot {
+    /// Adds what a batch brought.
+    pub(crate) fn add_batch(&mut self, batch: &Batch) {
+        self.packets += batch.pieces.iter().map(|piece| piece.packets).sum::<u64>();
+        for (path, record) in batch.files.iter().filter(|(path, _)| path.starts_with("packets/")) {
+            *self.arrived.entry(day_of(path).unwrap_or(i64::MIN)).or_default() += record.rows;
+        }
+        self.files
+            .extend(batch.files.iter().map(|(path, record)| (path.clone(), record.clone())));
+    }
+
+    /// Adds what a change brought and took away; files that are gone are taken out at the end.
+    pub(crate) fn add_change(&mut self, change: &Change) {
+        self.files
+            .extend(change.files.iter().map(|(path, record)| (path.clone(), record.clone())));
+        self.gone.extend(change.removed.iter().cloned());
+    }
+
     /// Checks that every file is there with its recorded length: a file that is gone would make its day look
     /// quiet.
     ///

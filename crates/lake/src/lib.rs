@@ -11,6 +11,7 @@ pub mod export;
 pub mod functions;
 pub mod hybrid;
 pub mod lake;
+mod ledger;
 pub mod location;
 pub mod names;
 pub mod observation;

@@ -111,7 +111,7 @@ pub struct Piece {
 }
 
 /// The pieces that are stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     runs: HashMap<String, [Runs; 2]>,
     lengths: HashMap<String, BTreeSet<u64>>,
@@ -143,8 +143,34 @@ impl Known {
 }
 
 /// Numbers, as runs of consecutive ones: first to last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
 struct Runs(BTreeMap<u128, u128>);
+
+impl From<Runs> for Vec<String> {
+    fn from(runs: Runs) -> Vec<String> {
+        let text = |(first, last)| {
+            if first == last {
+                format!("{first:x}")
+            } else {
+                format!("{first:x}-{last:x}")
+            }
+        };
+        runs.0.into_iter().map(text).collect()
+    }
+}
+
+impl TryFrom<Vec<String>> for Runs {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(texts: Vec<String>) -> Result<Runs, std::num::ParseIntError> {
+        let run = |text: String| {
+            let (first, last) = text.split_once('-').unwrap_or((&text, &text));
+            Ok((u128::from_str_radix(first, 16)?, u128::from_str_radix(last, 16)?))
+        };
+        texts.into_iter().map(run).collect::<Result<_, _>>().map(Runs)
+    }
+}
 
 impl Runs {
     fn contains(&self, number: u128) -> bool {
@@ -242,5 +268,8 @@ mod tests {
         assert_eq!(runs.each_ref().map(|runs| runs.0.len()), [1, 2]);
         assert_eq!(known.lengths("tokyo"), Some(&BTreeSet::from([20])));
         assert_eq!(known.lengths("osaka"), None);
+        let text = serde_json::to_string(&known).expect("write");
+        assert!(text.len() < 300, "{text}");
+        assert_eq!(serde_json::from_str::<Known>(&text).expect("read"), known);
     }
 }

@@ -52,6 +52,9 @@ pub fn verify(lake: &Lake, progress: &mut dyn FnMut(u64)) -> Result<Verified> {
     verified.orphans = lake.orphans()?;
     let snapshot = lake.snapshot()?;
     let retained = lake.retained()?;
+    if let Some(finding) = lake.check_ledger(&lake.batches()?, &lake.changes()?)? {
+        verified.find(finding);
+    }
     let mut sums: BTreeMap<(i64, &str), u64> = BTreeMap::new();
     for (path, record) in &snapshot.files {
         let Some((table, day)) = path.split('/').next().and_then(Table::named).zip(day_of(path)) else {

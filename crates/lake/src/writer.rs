@@ -104,14 +104,14 @@ impl Lake {
     pub fn maintainer(&self) -> Result<Maintainer> {
         let lock = self.alone(MAINTAIN_LOCK)?;
         self.clear_up(false)?;
-        let changes = self.changes()?;
+        let log = self.log()?;
         let mut maintainer = Maintainer {
             lake: self.clone(),
-            next: record::next_number(changes.iter().map(|(path, _)| path)),
+            next: log.next_change(),
             nonce: store::nonce(),
             _lock: lock,
         };
-        maintainer.clear_up_changes(&changes)?;
+        maintainer.clear_up_changes(&log)?;
         Ok(maintainer)
     }
 

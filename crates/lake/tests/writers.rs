@@ -412,6 +412,67 @@ fn sensors_that_hide_have_no_sequence_numbers_even_when_compacted_in(place: &Pla
     assert_eq!(numbers(&lake, sql), [2, 1, 2]);
 }
 
+/// After many commits a ledger sums the records up; with it, without it, and with one that is broken, the lake is the same.
+#[test]
+fn the_ledger_is_the_sum_of_the_records() {
+    ledger_in(&Place::folder());
+}
+
+#[test]
+fn the_ledger_is_the_sum_of_the_records_in_a_bucket() {
+    ledger_in(&Place::bucket());
+}
+
+fn ledger_in(place: &Place) {
+    const PIECES: u64 = 260;
+    let lake = place.lake();
+    let mut committer = lake.committer().unwrap();
+    for number in 0..PIECES {
+        store(&mut committer, vec![number]);
+    }
+    let sum_up = || {
+        let mut maintainer = lake.maintainer().unwrap();
+        for day in compact::days(&maintainer, i64::MIN, i64::MAX, false).unwrap() {
+            compact::day(&mut maintainer, &MarkTable::built_in(), day).unwrap();
+        }
+        maintainer.sum_up().unwrap();
+        lake.store().get("_hirundo/ledger.json").unwrap()
+    };
+    let first = sum_up().expect("a ledger");
+    check(&lake, PIECES);
+    // A committer from before goes on, and one that begins knows what is in the ledger and what came after.
+    store(&mut committer, vec![PIECES, PIECES + 1]);
+    let mut another = place.lake().committer().unwrap();
+    assert_eq!(store(&mut another, (0..PIECES + 2).collect()), 0);
+    assert_eq!(store(&mut another, vec![PIECES + 2]), 1);
+    check(&lake, PIECES + 3);
+    assert_eq!(sum_up().as_ref(), Some(&first), "a few records are not worth a new one");
+    let files = lake.snapshot().unwrap().files;
+    check(&lake, PIECES + 3);
+    for broken in [&b""[..], b"x\n{}", &first[..first.len() - 9]] {
+        lake.store().put("_hirundo/ledger.json", broken).unwrap();
+        assert_eq!(place.lake().snapshot().unwrap().files, files);
+        assert_eq!(store(&mut place.lake().committer().unwrap(), (0..PIECES + 3).collect()), 0);
+        check(&lake, PIECES + 3);
+    }
+    // One that says something else is found.
+    let text = String::from_utf8(first).unwrap();
+    let (_, content) = text.split_once('\n').unwrap();
+    let packets = format!("\"packets\": {}", PIECES * PACKETS);
+    assert!(content.contains(&packets));
+    let content = content.replace(&packets, "\"packets\": 1");
+    let wrong = format!("{}\n{content}", hirundo_lake::record::digest(content.as_bytes()));
+    lake.store().put("_hirundo/ledger.json", wrong.as_bytes()).unwrap();
+    let verified = verify::verify(&lake, &mut |_| {}).unwrap();
+    assert!(
+        verified.findings.iter().any(|finding| finding.contains("ledger.json")),
+        "{:?}",
+        verified.findings
+    );
+    lake.store().delete(["_hirundo/ledger.json"]).unwrap();
+    check(&lake, PIECES + 3);
+}
+
 /// Variables that make this program a child that commits.
 const CHILD_LAKE: &str = "HIRUNDO_TEST_CHILD_LAKE";
 const CHILD_SEED: &str = "HIRUNDO_TEST_CHILD_SEED";

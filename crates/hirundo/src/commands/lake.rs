@@ -57,6 +57,7 @@ fn compact(global: &Global, period: &str, force: bool, rules: Option<&Path>) -> 
         bytes = (bytes.0 + compacted.bytes_before, bytes.1 + compacted.bytes_after);
         bar.inc(1);
     }
+    maintainer.sum_up()?;
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
     match global.format {

@@ -294,6 +294,17 @@ impl Bucket {
         Ok(found)
     }
 
+    /// Paths below a prefix that come after another, sorted.
+    pub(super) fn list_after(&self, prefix: &str, after: Option<String>) -> Result<Vec<String>> {
+        let (objects, path) = (self.objects(), Path::from(prefix));
+        let offset = after.map_or_else(|| path.clone(), Path::from);
+        let listed = self.wait(async move { objects.list_with_offset(Some(&path), &offset).try_collect::<Vec<_>>().await })?;
+        let listed = listed.map_err(self.refused("list", prefix))?;
+        let mut paths: Vec<String> = listed.into_iter().map(|meta| meta.location.to_string()).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
     /// When an object was written, by the store's clock.
     ///
     /// # Errors

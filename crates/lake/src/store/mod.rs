@@ -22,6 +22,7 @@ pub use lease::Lease;
 
 use crate::error::{Result, io};
 use crate::location::Location;
+use crate::record::numbered;
 
 /// Suffix of files being written into a folder; anything with it is left over from a crash and may be deleted.
 pub(crate) const PARTIAL: &str = folder::PARTIAL;
@@ -226,6 +227,28 @@ impl Store {
                 let found = bucket.list(prefix)?.into_iter().map(|listed| listed.path);
                 Ok(found.filter(|path| path.ends_with(&end)).collect())
             }
+        }
+    }
+
+    /// Paths of the records of a folder numbered from `from` on, without a gap.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub(crate) fn numbered_from(&self, folder: &str, from: u64) -> Result<Vec<String>> {
+        match self {
+            // Cheaper than to list a folder of millions.
+            Store::Folder(files) => {
+                let mut paths = Vec::new();
+                for number in from.. {
+                    let path = numbered(folder, number);
+                    if files.length(&path)?.is_none() {
+                        break;
+                    }
+                    paths.push(path);
+                }
+                Ok(paths)
+            }
+            Store::Bucket(bucket) => bucket.list_after(folder, from.checked_sub(1).map(|before| numbered(folder, before))),
         }
     }
 
