@@ -2,6 +2,8 @@
 #![no_main]
 
 use hirundo_packet::batch::{Batch, Builder, DIGEST_BYTES, ENCODED_BYTES_MAX, Summary, append_digest};
+use hirundo_packet::decode::Decoded;
+use hirundo_packet::{Packet, Wide, options};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -27,5 +29,17 @@ fuzz_target!(|input: &[u8]| {
     let mut again = Vec::new();
     builder.encode(&batch.header, &mut again).expect("what was decoded can be encoded");
     let again = Batch::decode(&again).expect("what was encoded can be decoded");
-    assert!(again.packets().eq(batch.packets()));
+    assert!(
+        again
+            .packets()
+            .map(|decoded| kept(&decoded))
+            .eq(batch.packets().map(|decoded| kept(&decoded)))
+    );
 });
+
+/// A packet with the signature in place of its options: those of one signature are kept once.
+fn kept(decoded: &Decoded<'_>) -> (Packet, Wide, String, Vec<u8>) {
+    let mut text = String::new();
+    options::signature(decoded.options, &mut text);
+    (decoded.packet, decoded.wide, text, decoded.payload.to_vec())
+}

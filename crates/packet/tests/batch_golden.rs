@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use batch_support::{Owned, header, packet};
-use hirundo_packet::batch::{Batch, Builder, Minute, Summary};
+use hirundo_packet::batch::{Batch, BatchError, Builder, DIGEST_BYTES, Minute, Summary, append_digest};
 use hirundo_packet::decode::Reason;
 use hirundo_packet::encode::{Addresses, Framing, Icmp, IpHeader, Tcp, Transport, Udp, encode};
 use hirundo_packet::flag;
@@ -144,4 +144,23 @@ fn version_1_stays_as_it_is() {
     }
     // Also where zstd is of another version this holds for all but the planes it compressed.
     assert!(golden == made, "the form changed without its version");
+}
+
+/// Found by the fuzz target `batch`: values of options were taken that no sensor writes, and that hidden addresses
+/// could have come back in.
+#[test]
+fn values_of_options_are_not_taken() {
+    let (mut builder, _) = builder();
+    let mut bytes = Vec::new();
+    builder.encode(&header(false), &mut bytes).unwrap();
+    let kept = [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 0];
+    let at = bytes.windows(kept.len()).position(|window| window == kept).unwrap();
+    bytes.truncate(bytes.len() - DIGEST_BYTES);
+    let mut changed = bytes.clone();
+    changed[at + 11] = 9;
+    append_digest(&mut bytes, 0);
+    append_digest(&mut changed, 0);
+    assert!(Batch::decode(&bytes).is_ok());
+    let refused = Batch::decode(&changed).map(|batch| batch.len());
+    assert_eq!(refused, Err(BatchError::Wrong { what: "TCP options" }));
 }

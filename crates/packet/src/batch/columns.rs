@@ -8,7 +8,7 @@ use super::planes::{PlaneReader, PlaneWriter};
 use super::{BatchError, PACKETS_MAX};
 use crate::decode::protocol;
 use crate::mark::{MASSCAN_ID, MASSCAN_NEW, MASSCAN_OLD, MIRAI, MarkTable};
-use crate::options::OPTIONS_MAX_BYTES;
+use crate::options::{OPTIONS_MAX_BYTES, without_values};
 use crate::probe::PROBES;
 use crate::{Kind, Packet, Present, Wide};
 
@@ -433,6 +433,10 @@ fn read_options(planes: &mut PlaneReader<'_>, rows: usize) -> Result<Vec<Options
         rest = after;
         let mut bytes = [0; OPTIONS_MAX_BYTES];
         bytes.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
+        // Values that the signature leaves out are never written.
+        if without_values(found).0 != bytes {
+            return Err(BatchError::Wrong { what: "TCP options" });
+        }
         options.push(Options { bytes, len });
     }
     Ok(options)
