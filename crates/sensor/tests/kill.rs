@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use hirundo_packet::Present;
 use hirundo_packet::batch::Batch;
@@ -53,6 +54,10 @@ fn child() {
         if round % 7 == 6 {
             batch = spool.seal(batch, NOW_US + i64::from(round));
         }
+        // Faster than any sensor: a slow disk would lag behind, and packets be dropped and counted.
+        if round % 14 == 13 {
+            spool.wait(Duration::from_secs(60));
+        }
     }
 }
 
@@ -61,7 +66,7 @@ fn nothing_flushed_is_lost_or_there_twice() {
     let folder = tempfile::tempdir().unwrap();
     let mut number = 0_u32;
     let mut flushed = Vec::new();
-    for epoch in 1..=8_u64 {
+    for epoch in 1..=6_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child", "--nocapture"])
             .env(CHILD, format!("{}|{epoch}|{number}", folder.path().display()))
@@ -82,8 +87,8 @@ fn nothing_flushed_is_lost_or_there_twice() {
         child.kill().unwrap();
         child.wait().unwrap();
         let said: Vec<String> = lines.map_while(Result::ok).collect();
-        let mut said = said.iter().filter_map(|line| line.rsplit_once("flushed ")?.1.parse::<u32>().ok());
-        last = said.next_back().unwrap_or(last);
+        let said = said.iter().filter_map(|line| line.rsplit_once("flushed ")?.1.parse::<u32>().ok());
+        last = said.max().unwrap_or(last);
         flushed.extend(number..last);
         // Packets that it pushed and did not speak of any more have numbers of their own.
         number = last + 1_000_000;
@@ -91,17 +96,18 @@ fn nothing_flushed_is_lost_or_there_twice() {
     let (spool, recovered) = open(folder.path(), 99);
     assert!(recovered.accounts["eth0"].received >= u64::from(*flushed.last().unwrap()));
     let mut found: Vec<u32> = Vec::new();
-    let mut kept = 0;
+    let (mut kept, mut dropped) = (0, 0);
     for name in spool.waiting(usize::MAX, &HashSet::new()) {
         let batch = Batch::decode(&spool.read(name).unwrap().unwrap()).unwrap();
         found.extend(batch.packets().map(|decoded| decoded.packet.src));
         kept += batch.minutes.iter().map(|minute| minute.kept).sum::<u64>();
+        dropped += batch.minutes.iter().map(|minute| minute.dropped_spool).sum::<u64>();
     }
-    assert_eq!(found.len() as u64, kept);
+    assert_eq!((found.len() as u64, dropped), (kept, 0));
     let distinct: HashSet<u32> = found.iter().copied().collect();
     assert_eq!(distinct.len(), found.len(), "nothing is there twice");
     assert!(flushed.iter().all(|number| distinct.contains(number)), "something flushed is lost");
-    assert!(flushed.len() > 10_000, "{}", flushed.len());
+    assert!(flushed.len() > 5_000, "{}", flushed.len());
     assert_eq!(
         (
             spool.state().dropped,
