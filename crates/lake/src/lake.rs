@@ -163,7 +163,7 @@ impl Lake {
 
     fn read_records<T: DeserializeOwned>(&self, paths: &[String], version: impl Fn(&T) -> u32) -> Vec<Result<(String, T)>> {
         let mut records = Vec::new();
-        let read = self.store.get_all(paths, &mut |path, bytes| {
+        let read = self.store.get_all(paths, |path, bytes| {
             let record = bytes.and_then(|bytes| bytes.map(|bytes| self.record_of(path, &bytes, &version)).transpose());
             records.extend(record.transpose().map(|record| record.map(|record| (path.to_owned(), record))));
         });
@@ -330,7 +330,8 @@ impl Snapshot {
     /// Of files of tables, those that no record knows.
     pub(crate) fn orphans(&self, store: &Store, mut files: Vec<String>) -> Vec<String> {
         let may_stay = store.bucket().is_some();
-        files.retain(|path| !self.files.contains_key(path) && !(may_stay && self.gone.contains(path)));
+        let is_known = |path: &String| self.files.contains_key(path) || may_stay && self.gone.contains(path);
+        files.retain(|path| !is_known(path));
         files
     }
 }

@@ -367,6 +367,7 @@ fn no_threads() -> Error {
 }
 
 /// Names action, object and what to do about it.
+#[allow(clippy::wildcard_enum_match_arm, reason = "not our enum, and it may grow")]
 fn refused(action: &'static str, path: &str) -> impl FnOnce(ObjectError) -> Error + use<> {
     let path = path.to_owned();
     move |source| {

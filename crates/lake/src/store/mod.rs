@@ -145,7 +145,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn get_all(&self, paths: &[String], visit: &mut dyn FnMut(&str, Result<Option<Vec<u8>>>)) -> Result<()> {
+    pub fn get_all(&self, paths: &[String], mut visit: impl FnMut(&str, Result<Option<Vec<u8>>>)) -> Result<()> {
         match self {
             Store::Folder(folder) => paths.iter().for_each(|path| visit(path, folder.get(path))),
             Store::Bucket(bucket) => {
