@@ -8,7 +8,7 @@
 #
 # `chaos` lives in namespaces of its own (network, processes, mounts): nothing of the machine's network is touched, and
 # when it ends, however it ends, nothing of it is left. It needs root or user namespaces, and the programs ip, tc and
-# nft.
+# nft. The programs are built first, unless HIRUNDO_FLEET_BUILT is set.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)

@@ -48,6 +48,8 @@ class Fleet:
         self.network = network.Network(options.sensors, options.collectors)
         self.sensors, self.collectors = [], []
         self.sender = None
+        # Events that took place.
+        self.begun = []
         self.sent_log = os.path.join(self.work, "sent")
 
     def log(self, name):
@@ -208,6 +210,7 @@ class Fleet:
                 event = coming.pop(0)
                 say(f"  {event}")
                 self.begin(event)
+                self.begun.append(event)
                 going.append(event)
             self.look()
             time.sleep(0.05)
@@ -284,21 +287,23 @@ def run(options):
         print(f"[{time.monotonic() - begun:6.1f} s] {words}", file=sys.stderr, flush=True)
 
     fleet = Fleet(options)
-    good = False
+    # Nobody looks at the logs of what went well, or of what they ended themselves.
+    keep = True
     try:
         judgement = run_fleet(fleet, say)
         print(judgement.text)
-        good = judgement.good
+        keep = options.keep or not judgement.good
+    except KeyboardInterrupt:
+        keep = options.keep
+        raise
     finally:
         fleet.kill()
-        if good and not options.keep:
-            shutil.rmtree(fleet.logs, ignore_errors=True)
-        else:
+        if keep:
             fleet.save()
-            print(f"fleet.sh: logs, configurations and what was sent are in {fleet.work}", file=sys.stderr)
-    if good and not options.keep:
-        unmount_and_remove(fleet)
-    return 0 if good else 1
+            print(f"fleet.sh: logs, configurations, disks and what was sent are in {fleet.work}", file=sys.stderr)
+        else:
+            unmount_and_remove(fleet)
+    return 0 if judgement.good else 1
 
 
 def unmount_and_remove(fleet):

@@ -1,6 +1,7 @@
 """Holds the lake against what was sent: every packet once, or counted as lost where it was lost."""
 
 import bisect
+import collections
 import csv
 import io
 from dataclasses import dataclass
@@ -199,6 +200,8 @@ def text(fleet, found, faults):
     lines = ["  ".join(cell.ljust(widths[0]) if not column else cell.rjust(widths[column]) for column, cell in enumerate(row)) for row in table]
     lines += [f"FAULT: {fault}" for fault in faults]
     starts = sum(process.starts for process in fleet.collectors)
-    lines.append(f"collectors were started {starts} times; lake verify and quarantine were looked at")
+    kinds = collections.Counter(event.kind for event in fleet.begun)
+    lines.append("broken and healed: " + (", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"))
+    lines.append(f"{len(fleet.collectors)} collectors were started {starts} times; lake verify and quarantine were looked at")
     lines.append("every packet is in the lake once or counted as lost" if not faults else f"{len(faults)} faults")
     return "\n".join(lines)

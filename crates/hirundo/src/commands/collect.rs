@@ -8,7 +8,7 @@ use hirundo_lake::{Lake, Roster};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::centre::tell;
-use super::{Done, block_on, ingest, lake_path};
+use super::{Done, block_on, ingest, location};
 use crate::cli::centre::Collect;
 use crate::cli::{Geo, Global};
 use crate::collector::authority::Authority;
@@ -56,15 +56,15 @@ pub fn run(global: &Global, options: &Collect) -> Result<Done> {
 /// What is needed to make rows of batches; the lake is there afterwards, and knows the databases.
 pub(super) fn ground(global: &Global, rules: Option<&Path>, geo: &Geo) -> Result<Ground> {
     let marks = ingest::marks(rules)?;
-    let path = lake_path(global)?;
-    let lake = Lake::open_or_create(&path)?;
+    let location = location(global)?;
+    let lake = Lake::open_or_create(&location)?;
     let intel = ingest::intel(geo, global.quiet)?;
     lake.merge_roster(Roster {
         databases: ingest::databases(&intel),
         ..Roster::default()
     })?;
     Ok(Ground {
-        lake: path,
+        lake: location,
         intel: Arc::new(intel),
         marks: Arc::new(marks),
     })

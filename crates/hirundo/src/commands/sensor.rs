@@ -8,7 +8,7 @@ use hirundo_lake::{Lake, Roster};
 use hirundo_packet::wire;
 
 use super::centre::{addresses, numbers, table, tell, text, time};
-use super::{Done, block_on, lake_path};
+use super::{Done, block_on, location};
 use crate::cli::Global;
 use crate::cli::centre::{Sensor as Options, SensorCommand};
 use crate::collector::authority::Authority;
@@ -91,7 +91,7 @@ async fn add(global: &Global, store: &Store, sensor: &Sensor, wanted: &[String],
     }
     let wanted = addresses(wanted)?;
     if store.sensor(&sensor.name).await?.is_none() {
-        enter(global, sensor, watches)?;
+        tokio::task::block_in_place(|| enter(global, sensor, watches))?;
     }
     store.add_sensor(sensor).await?;
     store.note(Some(&sensor.name), "added", "added", now_secs()).await?;
@@ -100,7 +100,7 @@ async fn add(global: &Global, store: &Store, sensor: &Sensor, wanted: &[String],
 
 /// Enters it in the lake's own record, so that reports know group and region.
 fn enter(global: &Global, sensor: &Sensor, watches: &[String]) -> Result<()> {
-    let lake = Lake::open_or_create(&lake_path(global)?)?;
+    let lake = Lake::open_or_create(&location(global)?)?;
     // Addresses that captures of it came with stay, unless others are named.
     let before = lake.roster()?.sensor(&sensor.name).map(|known| known.addresses.clone());
     let addresses = if watches.is_empty() {

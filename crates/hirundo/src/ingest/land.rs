@@ -1,14 +1,13 @@
 //! Batches of sensors into the lake: several sensors' batches become one segment, each batch a piece.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use hirundo_lake::names::World;
 use hirundo_lake::seal::Sealer;
 use hirundo_lake::segment::{Health, Segment};
-use hirundo_lake::{Committed, Committer, Lake, Piece, PieceId};
+use hirundo_lake::{Committed, Committer, Lake, Location, Piece, PieceId};
 use hirundo_packet::batch::{Batch, Minute};
 use hirundo_packet::decode::Reason;
 use hirundo_packet::mark::MarkTable;
@@ -25,7 +24,7 @@ const TRIES_MAX: usize = 8;
 #[derive(Clone)]
 pub struct Ground {
     /// Where the lake is.
-    pub lake: PathBuf,
+    pub lake: Location,
     /// Where sources are.
     pub intel: Arc<Intel>,
     /// Marks of tools, with those of the centre's own rule file.

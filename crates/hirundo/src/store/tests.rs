@@ -166,3 +166,16 @@ async fn events_are_cut_at_whole_characters_and_the_oldest_go() {
     let words: Vec<_> = store.events(None, 10).await.unwrap().into_iter().map(|event| event.words).collect();
     assert_eq!(words, ["b", "a"]);
 }
+
+/// As on a full disk: SQLite ends the transaction, and what sqlx then does to end it fails.
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_spoils_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path()).await.unwrap();
+    for round in 0..8 {
+        let mut transaction = store.pool.begin_with(BEGIN_WRITE).await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut *transaction).await.unwrap();
+        assert!(transaction.commit().await.is_err(), "round {round}");
+    }
+    store.found("centre", &["https://a.example:1".to_owned()], 1).await.unwrap();
+}

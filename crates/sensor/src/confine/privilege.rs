@@ -49,7 +49,10 @@ pub(super) fn drop_bounding() -> Result<(), Error> {
 pub(super) fn become_account(account: Account) -> Result<(), Error> {
     // SAFETY: no groups are read where their number is 0; the rest are plain numbers.
     unsafe {
-        check("leave the groups of root", libc::setgroups(0, std::ptr::null()))?;
+        let left = check("leave the groups of root", libc::setgroups(0, std::ptr::null()));
+        if !groups_are_fixed() {
+            left?;
+        }
         check("become the group", libc::setresgid(account.group, account.group, account.group))?;
         check("become the user", libc::setresuid(account.user, account.user, account.user))?;
         if account.user != 0 && libc::setresuid(0, 0, 0) == 0 {
@@ -57,6 +60,11 @@ pub(super) fn become_account(account: Account) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// In a user namespace that an ordinary user made, groups cannot be left; they are that user's and not root's.
+fn groups_are_fixed() -> bool {
+    std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
 }
 
 /// None is kept, of none of the kinds.

@@ -66,8 +66,8 @@ impl Default for Settings {
     }
 }
 
-/// Least bytes of a spool: a batch can have 16 MiB.
-const BYTES_MAX_LEAST: u64 = 64 << 20;
+/// Least bytes of a spool: as many as one batch can have.
+const BYTES_MAX_LEAST: u64 = 16 << 20;
 /// Most seconds of a batch.
 const BATCH_SECS_MOST: u32 = 3600;
 

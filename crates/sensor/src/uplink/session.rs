@@ -419,9 +419,8 @@ impl<'a> Session<'a> {
         let trouble = match result.and_then(|answer| answer.ok::<wire::HeartbeatResponse>()) {
             Ok(response) => {
                 self.greeted = true;
-                for note in response.notes.iter().take(NOTES_MAX) {
-                    tracing::warn!("the centre says: {}", clean(note));
-                }
+                self.work
+                    .note(response.notes.iter().take(NOTES_MAX).map(|note| clean(note)).collect());
                 let mut state = lock(&self.work.state);
                 state.clock_offset_us = self.work.clock.offset_us();
                 state.trouble = None;

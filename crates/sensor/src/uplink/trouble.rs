@@ -168,9 +168,14 @@ pub(crate) fn clean(text: &str) -> String {
 /// An error with all it was caused by, in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
+    if let Some(end) = text.find(": https://") {
+        text.truncate(end);
+    }
     let mut source = error.source();
     while let Some(cause) = source {
         let words = cause.to_string();
+        // Where rustls explains an error to programmers, it is of no use to operators.
+        let words = words.split(": https://").next().unwrap_or_default().to_owned();
         if !text.contains(&words) {
             text.push_str(": ");
             text.push_str(&words);
@@ -190,5 +195,20 @@ mod tests {
         assert_eq!(clean(&"x".repeat(301)).chars().count(), 301);
         assert!(clean(&"x".repeat(301)).ends_with('…'));
         assert!(!clean(&"x".repeat(300)).ends_with('…'));
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_without_addresses_for_programmers() {
+        let inner = io::Error::other("peer closed: https://docs.example/a#b");
+        assert_eq!(chain(&inner), "peer closed");
+        let host = "a.example".to_owned();
+        let outer = Trouble::Resolve {
+            host,
+            source: io::Error::other("no answer"),
+        };
+        assert_eq!(
+            chain(&outer),
+            "resolving a.example: no answer; hint: check DNS, or name addresses in uplink.resolve"
+        );
     }
 }

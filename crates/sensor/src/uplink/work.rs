@@ -36,6 +36,8 @@ pub(super) struct Work {
     pub(super) jitter: Jitter,
     pub(super) resting: Resting,
     pub(super) state: SharedState,
+    /// What the centre said last.
+    notes: Vec<String>,
     vital: Arc<dyn Vital>,
     stop: Arc<AtomicBool>,
     tls: Arc<ClientConfig>,
@@ -74,6 +76,7 @@ impl Work {
             renewal: renewal_pauses(),
             renewal_at: Instant::now(),
             resting: Resting::default(),
+            notes: Vec::new(),
             next: 0,
             failed: 0,
             settings,
@@ -172,6 +175,14 @@ impl Work {
 
     pub(super) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Logs what the centre says, once as long as it goes on saying it.
+    pub(super) fn note(&mut self, notes: Vec<String>) {
+        for note in notes.iter().filter(|note| !self.notes.contains(note)) {
+            tracing::warn!("the centre says: {note}");
+        }
+        self.notes = notes;
     }
 
     /// A centre did what it was asked.
