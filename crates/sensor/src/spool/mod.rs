@@ -66,7 +66,7 @@ impl Default for Settings {
     }
 }
 
-/// Least bytes of a spool: the largest batch fits in.
+/// Least bytes of a spool: as many as one batch can have.
 const BYTES_MAX_LEAST: u64 = 16 << 20;
 /// Most seconds of a batch.
 const BATCH_SECS_MOST: u32 = 3600;
