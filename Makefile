@@ -86,7 +86,8 @@ lint:
 unit:
 	cargo test $(CARGO_QUICK) --workspace
 
-fleet:
+fleet: ## Break a small fleet for 40 seconds and count every packet
+	python3 -B -m unittest discover -s scripts/fleet
 	scripts/fleet.sh chaos --short
 
 chaos: ## A fleet in which everything breaks for ten minutes, then every packet is counted (needs root)
