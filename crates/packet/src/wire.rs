@@ -143,7 +143,7 @@ pub struct Heartbeat {
     pub spool_batches: u64,
     /// Their bytes.
     pub spool_bytes: u64,
-    /// Begin of the oldest of them, microseconds since 1970; 0 without one.
+    /// Since when the oldest of them waits, microseconds since 1970; 0 without one.
     pub spool_oldest_us: i64,
     /// Most bytes the spool may hold.
     pub spool_bytes_max: u64,

@@ -21,7 +21,7 @@ pub struct Waiting {
     pub bytes: u64,
     /// Most bytes it may hold.
     pub bytes_max: u64,
-    /// First packet of the oldest batch, microseconds since 1970; 0 without one.
+    /// Since when the oldest batch waits, microseconds since 1970; 0 without one.
     pub oldest_us: i64,
     /// Batches the centre refused, in all.
     pub rejected: u64,

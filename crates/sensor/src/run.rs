@@ -315,7 +315,7 @@ pub struct Status {
     pub bytes: u64,
     /// Most bytes they may have.
     pub bytes_max: u64,
-    /// First packet of the oldest, microseconds since 1970; none without one.
+    /// Since when the oldest waits, microseconds since 1970; none without one.
     pub oldest_us: Option<i64>,
     /// Batches that the centre refused.
     pub rejected: u64,

@@ -289,7 +289,10 @@ fn reasons(known: Known<'_>, now_secs: i64) -> Vec<(Cause, String)> {
         let batches = beat.spool_batches;
         reasons.push((
             Cause::Behind,
-            format!("{batches} batches wait in its spool, the oldest for {}", span_text(secs)),
+            match batches {
+                1 => format!("a batch waits in its spool for {}", span_text(secs)),
+                _ => format!("{batches} batches wait in its spool, the oldest for {}", span_text(secs)),
+            },
         ));
     }
     let percent = u128::from(beat.spool_bytes) * 100 / u128::from(beat.spool_bytes_max.max(1));

@@ -115,6 +115,7 @@ fn people(global: &Global, rows: &[Row]) -> Result<Done> {
 fn spool(row: &Row) -> String {
     match row.spool_secs {
         None => "empty".to_owned(),
+        Some(secs) if row.spool_batches == 1 => format!("1 batch, {}", span_text(secs)),
         Some(secs) => format!("{} batches, {}", row.spool_batches, span_text(secs)),
     }
 }

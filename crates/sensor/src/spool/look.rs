@@ -28,13 +28,13 @@ pub fn look(folder: &Path, settings: &Settings) -> io::Result<Option<Waiting>> {
     for item in batches.take(FILES_MAX) {
         let item = item?;
         // One that was shipped meanwhile waits no more.
-        let (Some((_, _, first_us)), Ok(about)) = (read_file_name(&item.path()), item.metadata()) else {
+        let (Some((_, sealed_us, _)), Ok(about)) = (read_file_name(&item.path()), item.metadata()) else {
             continue;
         };
         waiting.batches += 1;
         waiting.bytes += about.len();
-        if first_us > 0 && (waiting.oldest_us == 0 || first_us < waiting.oldest_us) {
-            waiting.oldest_us = first_us;
+        if waiting.oldest_us == 0 || sealed_us < waiting.oldest_us {
+            waiting.oldest_us = sealed_us;
         }
     }
     let rejected = fs::read_dir(folder.join("rejected")).into_iter().flatten().flatten();

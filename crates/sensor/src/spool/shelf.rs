@@ -30,8 +30,6 @@ struct Entry {
     name: BatchName,
     path: PathBuf,
     bytes: u64,
-    /// First packet, microseconds since 1970; 0 without one.
-    first_us: i64,
     /// When it was sealed by the shelf's clock.
     stamp_us: i64,
     /// It has no packets any more, or never had.
@@ -124,7 +122,7 @@ impl Shelf {
                 disk.remove(&path)?;
                 continue;
             }
-            let Some((name, sealed_us, first_us)) = read_file_name(&path) else {
+            let Some((name, sealed_us, _)) = read_file_name(&path) else {
                 warn!(path = %path.display(), "a file in the spool that is no batch is left alone");
                 continue;
             };
@@ -135,7 +133,6 @@ impl Shelf {
                     name,
                     path,
                     bytes,
-                    first_us,
                     stamp_us: sealed_us.min(now_us),
                     emptied: false,
                 },
@@ -176,10 +173,10 @@ impl Shelf {
         self.index().get(name).is_some()
     }
 
-    /// Batches, their bytes, the first packet of the oldest.
+    /// Batches, their bytes, since when the oldest waits.
     pub(super) fn state(&self) -> (u64, u64, i64) {
         let index = self.index();
-        let oldest_us = index.entries.values().map(|entry| entry.first_us).find(|first_us| *first_us != 0);
+        let oldest_us = index.entries.values().next().map(|entry| entry.stamp_us);
         (index.entries.len() as u64, index.bytes, oldest_us.unwrap_or(0))
     }
 
@@ -208,7 +205,6 @@ impl Shelf {
             name,
             path,
             bytes: bytes.len() as u64,
-            first_us: summary.first_us,
             stamp_us,
             emptied: summary.packets == 0,
         });

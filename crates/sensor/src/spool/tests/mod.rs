@@ -101,7 +101,7 @@ fn a_batch_goes_from_open_to_the_centre() {
     assert_eq!(spool.waiting(10, &names[..1].iter().copied().collect()), names[1..]);
     assert_eq!(spool.waiting(1, &HashSet::new()), names[..1]);
     let state = spool.state();
-    assert_eq!((state.batches, state.oldest_us, state.bytes_max), (2, MINUTE_US, 2 << 30));
+    assert_eq!((state.batches, state.oldest_us, state.bytes_max), (2, NOW_US + 2, 2 << 30));
     let bytes = spool.read(names[0]).unwrap().unwrap();
     assert_eq!(Batch::decode(&bytes).unwrap().header.sealed_us, NOW_US + 2);
     spool.stored(names[0]).unwrap();
