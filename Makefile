@@ -86,8 +86,9 @@ lint:
 unit:
 	cargo test $(CARGO_QUICK) --workspace
 
-fleet: ## Break a small fleet for 40 seconds and count every packet
+fleet: ## Real captures through sensors; a small fleet that is broken for 40 seconds, every packet counted
 	python3 -B -m unittest discover -s scripts/fleet
+	scripts/fleet.sh replay ../shared/traces
 	scripts/fleet.sh chaos --short
 
 chaos: ## A fleet in which everything breaks for ten minutes, then every packet is counted (needs root)

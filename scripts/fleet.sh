@@ -4,6 +4,7 @@
 #   scripts/fleet.sh chaos                  20 sensors, 2 collectors, 10 minutes of traffic while everything breaks
 #   scripts/fleet.sh chaos --short          3 sensors, 40 seconds
 #   scripts/fleet.sh demo                   three sensors and a centre, live, for a minute
+#   scripts/fleet.sh replay FOLDER          captures by ingest and through sensors: is it the same lake
 #   scripts/fleet.sh chaos --help           all options
 #
 # `chaos` lives in namespaces of its own (network, processes, mounts): nothing of the machine's network is touched, and
@@ -24,16 +25,19 @@ fi
 case " $* " in
     *" --help "* | *" -h "* | *" --plan "*) exec python3 -B "$here/fleet/main.py" "$@" ;;
 esac
-if [ "${1-}" != chaos ] && [ "${1-}" != demo ]; then
-    echo "usage: fleet.sh chaos|demo [options]; hint: fleet.sh chaos --help" >&2
+case "${1-}" in
+chaos | demo | replay) ;;
+*)
+    echo "usage: fleet.sh chaos|demo|replay [options]; hint: fleet.sh chaos --help" >&2
     exit 2
-fi
+    ;;
+esac
 
 if [ -z "${HIRUNDO_FLEET_BUILT-}" ]; then
     cargo build --profile quick --locked -p hirundo -p hirundo-sensor >&2
 fi
 set -- "$@" --bin "$CARGO_TARGET_DIR/quick"
-if [ "$1" = demo ]; then
+if [ "$1" != chaos ]; then
     exec python3 -B "$here/fleet/main.py" "$@"
 fi
 

@@ -97,7 +97,6 @@ class Demo:
 
     def show(self):
         """The sensors, live on a terminal; elsewhere now and then."""
-        print("(Replayed packets are old, so what waits in a spool for a second is said to be from days ago.)")
         until = time.monotonic() + self.options.seconds + DRAIN_SECS / 8
         while time.monotonic() < until:
             if sys.stdout.isatty():

@@ -7,6 +7,7 @@ import sys
 import chaos
 import demo
 import plan
+import replay
 from processes import Failed
 
 
@@ -29,6 +30,8 @@ def parse(arguments):
     live = commands.add_parser("demo", help="three sensors and a centre, live")
     live.add_argument("--keep", action="store_true", help="go on until Ctrl-C, instead of a minute")
     live.add_argument("--seconds", type=int, default=45, help="how long it is shown (%(default)s)")
+    twice = commands.add_parser("replay", help="captures by ingest and through sensors: is it the same lake")
+    twice.add_argument("captures", nargs="+", metavar="PATH", help="captures, or folders of them")
     for command in commands.choices.values():
         command.add_argument("--bin", default="", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -44,6 +47,8 @@ def main(arguments):
     options = parse(arguments)
     if options.command == "demo":
         return demo.run(options)
+    if options.command == "replay":
+        return replay.run(options)
     if options.plan:
         for event in plan.make(options):
             print(event)
