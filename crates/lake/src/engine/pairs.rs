@@ -39,7 +39,12 @@ pub(super) fn pair(group: usize, number: u32) -> u64 {
 /// Group and number of a pair.
 #[inline(always)]
 pub(super) fn parts(pair: u64) -> (usize, u32) {
-    ((pair >> 32) as usize, (pair & 0xffff_ffff) as u32)
+    (index(pair >> 32), (pair & 0xffff_ffff) as u32)
+}
+
+#[inline(always)]
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 impl Pairs {
@@ -90,7 +95,7 @@ impl Pairs {
 
     #[inline(always)]
     fn home(&self, pair: u64) -> usize {
-        (pair.wrapping_mul(self.factor) >> self.shift) as usize
+        index(pair.wrapping_mul(self.factor) >> self.shift)
     }
 
     #[inline(always)]

@@ -94,13 +94,13 @@ impl OptimizerRule for UnlessCountedAtOnce {
 fn counts_at_once(plan: &LogicalPlan) -> bool {
     let LogicalPlan::Aggregate(aggregate) = plan else { return false };
     let schema = aggregate.input.schema();
-    let is_at_once = |expression: &Expr| match expression {
-        Expr::AggregateFunction(function) if function.params.distinct => {
-            function.func.name() == "count"
-                && function.params.args.len() == 1
-                && function.params.args[0].get_type(schema).is_ok_and(|kind| is_ours(&kind))
-        }
-        _ => true,
+    let is_at_once = |expression: &Expr| {
+        let Expr::AggregateFunction(function) = expression else {
+            return true;
+        };
+        let arguments = &function.params.args;
+        !function.params.distinct
+            || function.func.name() == "count" && arguments.len() == 1 && arguments[0].get_type(schema).is_ok_and(|kind| is_ours(&kind))
     };
     aggregate.aggr_expr.iter().all(is_at_once)
 }

@@ -1,6 +1,6 @@
 //! Where runs of equal keys begin in a batch.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
@@ -61,20 +61,19 @@ impl Runs {
 }
 
 fn mark(column: &ArrayRef, differs: &mut [u8]) {
-    match column.data_type() {
-        DataType::UInt8 => compare(column.as_primitive::<UInt8Type>().values(), differs),
-        DataType::UInt16 => compare(column.as_primitive::<UInt16Type>().values(), differs),
-        DataType::UInt32 => compare(column.as_primitive::<UInt32Type>().values(), differs),
-        DataType::UInt64 => compare(column.as_primitive::<UInt64Type>().values(), differs),
-        DataType::Int8 => compare(column.as_primitive::<Int8Type>().values(), differs),
-        DataType::Int16 => compare(column.as_primitive::<Int16Type>().values(), differs),
-        DataType::Int32 => compare(column.as_primitive::<Int32Type>().values(), differs),
-        DataType::Int64 => compare(column.as_primitive::<Int64Type>().values(), differs),
-        DataType::Date32 => compare(column.as_primitive::<Date32Type>().values(), differs),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => compare(column.as_primitive::<TimestampMicrosecondType>().values(), differs),
-        DataType::Utf8View => compare(column.as_string_view().views(), differs),
-        DataType::BinaryView => compare(column.as_binary_view().views(), differs),
-        _ => differs.fill(1),
+    let is_compared = compare_as::<UInt8Type>(column, differs)
+        || compare_as::<UInt16Type>(column, differs)
+        || compare_as::<UInt32Type>(column, differs)
+        || compare_as::<UInt64Type>(column, differs)
+        || compare_as::<Int8Type>(column, differs)
+        || compare_as::<Int16Type>(column, differs)
+        || compare_as::<Int32Type>(column, differs)
+        || compare_as::<Int64Type>(column, differs)
+        || compare_as::<Date32Type>(column, differs)
+        || compare_as::<TimestampMicrosecondType>(column, differs)
+        || compare_views(column, differs);
+    if !is_compared {
+        differs.fill(1);
     }
     // What stands in the place of a null is no value: nulls are compared by themselves.
     if let Some(nulls) = column.nulls().filter(|nulls| nulls.null_count() > 0) {
@@ -85,6 +84,23 @@ fn mark(column: &ArrayRef, differs: &mut [u8]) {
             last = valid;
         }
     }
+}
+
+fn compare_as<T: ArrowPrimitiveType>(column: &ArrayRef, differs: &mut [u8]) -> bool {
+    let Some(column) = column.as_primitive_opt::<T>() else {
+        return false;
+    };
+    compare(column.values(), differs);
+    true
+}
+
+fn compare_views(column: &ArrayRef, differs: &mut [u8]) -> bool {
+    let texts = column.as_string_view_opt().map(|column| column.views());
+    let Some(views) = texts.or_else(|| column.as_binary_view_opt().map(|column| column.views())) else {
+        return false;
+    };
+    compare(views, differs);
+    true
 }
 
 #[inline]

@@ -256,9 +256,8 @@ impl Entries {
     #[inline(always)]
     fn place(view: u128) -> usize {
         // Length and first four bytes are in the low half, where regions differ.
-        let word = (view ^ (view >> 64)) & u128::from(u64::MAX);
-        let word = (word & u128::from(u32::MAX)) ^ (word >> 32);
-        (((word * 0x9e37_79b1) >> 22) & (PLACES as u128 - 1)) as usize
+        let word = ((view ^ view >> 64) & u128::from(u32::MAX)) ^ (view >> 32 & u128::from(u32::MAX));
+        usize::try_from((word * 0x9e37_79b1) >> 22).unwrap_or(usize::MAX) % PLACES
     }
 
     #[inline(always)]
