@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 if [ -z "$program" ]; then
-    program=$(scripts/sensor-static.sh | head -n 1)
+    program=$(scripts/sensor-static.sh | sed -n 1p)
 fi
 
 case $(od -An -tx1 -j18 -N2 "$program" | tr -d ' ') in
