@@ -1,7 +1,7 @@
 //! The centre's side of the sensors: enrolment, intake of batches, their way into the lake, health.
 //!
 //! The way of a batch: [`server`] lets a connection in and knows whose it is, [`intake`] reads and checks, [`gather`] waits
-//! until there is enough or it is time, [`land`] makes it rows of the lake, and then the sensor is answered. What is refused
+//! until there is enough or it is time, [`crate::ingest::land`] makes it rows of the lake, and then the sensor is answered. What is refused
 //! or held goes to [`quarantine`].
 
 pub mod address;
