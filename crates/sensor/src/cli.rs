@@ -1,5 +1,8 @@
 //! The command line of the sensor.
-#![allow(rustdoc::broken_intra_doc_links, reason = "[run] is a section of the configuration, and this is what --help says")]
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "[run] is a section of the configuration, and this is what --help says"
+)]
 
 use std::path::PathBuf;
 
