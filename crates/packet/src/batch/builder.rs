@@ -1,29 +1,34 @@
 //! A batch while it is open: packets and health go in, bytes come out.
 
-use super::columns::{ColumnWriter, Options};
+use super::columns::{Columns, Lengths, Options};
 use super::minutes::Minutes;
-use super::{
-    BatchError, ENCODED_BYTES_MAX, Header, MINUTES_MAX, Minute, PACKETS_MAX, PAYLOAD_BYTES_ENOUGH, Summary, append_digest, decoded,
-};
+use super::planes::PlaneWriter;
+use super::{BatchError, ENCODED_BYTES_MAX, Header, MINUTES_MAX, Minute, PACKETS_MAX, PAYLOAD_BYTES_ENOUGH, Summary, append_digest};
+use crate::Present;
 use crate::decode::{Decoded, Reason};
 use crate::options::{self, Interner};
 use crate::wire::is_sensor_name;
-use crate::{Packet, Present, Wide};
 
 /// Gathers a batch. Cleared and used again it takes no memory that it does not have already.
 #[derive(Default)]
 pub struct Builder {
-    pub(super) rows: Vec<Packet>,
-    pub(super) wides: Vec<Wide>,
-    pub(super) payloads: Vec<u8>,
-    pub(super) interner: Interner,
-    /// By the interner's numbers, less one.
-    pub(super) options: Vec<Options>,
+    pub(super) columns: Columns,
+    interner: Interner,
     /// What was journalled already, and what came since.
     pub(super) settled: Health,
     pub(super) fresh: Health,
-    pub(super) journalled: Journalled,
-    columns: ColumnWriter,
+    pub(super) journalled: Lengths,
+    planes: PlaneWriter,
+    pub(super) plain: PlainWriter,
+}
+
+/// A writer of planes that does not compress.
+pub(super) struct PlainWriter(pub(super) PlaneWriter);
+
+impl Default for PlainWriter {
+    fn default() -> PlainWriter {
+        PlainWriter(PlaneWriter::plain())
+    }
 }
 
 /// What is counted beside the packets.
@@ -31,15 +36,6 @@ pub struct Builder {
 pub(super) struct Health {
     pub(super) minutes: Minutes,
     pub(super) reasons: [u64; Reason::COUNT],
-}
-
-/// How much of a builder is in its journal.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Journalled {
-    pub(super) rows: usize,
-    pub(super) wides: usize,
-    pub(super) payloads: usize,
-    pub(super) options: usize,
 }
 
 impl Builder {
@@ -68,30 +64,25 @@ impl Builder {
     /// Adds a packet without counting it.
     #[inline]
     pub(super) fn add(&mut self, decoded: &Decoded<'_>, payload_bytes_max: u8) {
-        let mut row = decoded.packet;
-        (row.wide_at, row.payload_at, row.source_at, row.sensor_at) = (0, 0, 0, 0);
-        (row.options_at, row.payload_len) = (0, 0);
-        if row.present.has(Present::WIDE) {
-            self.wides.push(decoded.wide);
-        }
+        let mut options_at = 0;
         if !decoded.options.is_empty() {
-            row.options_at = self.interner.intern(decoded.options);
-            if usize::from(row.options_at) > self.options.len() {
+            options_at = self.interner.intern(decoded.options);
+            if usize::from(options_at) > self.columns.options().len() {
                 self.add_options(decoded.options);
             }
         }
-        if !decoded.payload.is_empty() && row.present.has(Present::PORTS) {
+        let mut payload: &[u8] = &[];
+        if decoded.packet.present.has(Present::PORTS) {
             let kept = decoded.payload.len().min(usize::from(payload_bytes_max));
-            row.payload_len = u8::try_from(kept).unwrap_or(u8::MAX);
-            self.payloads.extend_from_slice(decoded.payload.get(..kept).unwrap_or_default());
+            payload = decoded.payload.get(..kept).unwrap_or_default();
         }
-        self.rows.push(row);
+        self.columns.push(decoded, options_at, payload);
     }
 
     #[cold]
     fn add_options(&mut self, options: &[u8]) {
         let (bytes, len) = options::without_values(options);
-        self.options.push(Options {
+        self.columns.add_options(Options {
             bytes,
             len: u8::try_from(len).unwrap_or(u8::MAX),
         });
@@ -143,23 +134,23 @@ impl Builder {
     /// Packets.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.columns.len()
     }
 
     /// Whether nothing at all went in, neither packets nor health.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let is_still = |health: &Health| health.minutes.rows().is_empty() && health.reasons.iter().all(|count| *count == 0);
-        self.rows.is_empty() && is_still(&self.settled) && is_still(&self.fresh)
+        self.columns.len() == 0 && is_still(&self.settled) && is_still(&self.fresh)
     }
 
     /// Whether it takes no further packet.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.rows.len() >= PACKETS_MAX
-            || self.payloads.len() >= PAYLOAD_BYTES_ENOUGH
-            || self.options.len() >= usize::from(Interner::DISTINCT_MAX)
+        self.columns.len() >= PACKETS_MAX
+            || self.columns.payload_bytes() >= PAYLOAD_BYTES_ENOUGH
+            || self.columns.options().len() >= usize::from(Interner::DISTINCT_MAX)
             || self.minutes_left() == 0
     }
 
@@ -186,17 +177,16 @@ impl Builder {
         if !is_sensor_name(&header.sensor) {
             return not_made("the sensor's name is none");
         }
-        if self.rows.iter().any(|row| row.present.has(Present::HIDDEN) != header.hidden) {
+        if self.columns.hidden() != if header.hidden { self.len() } else { 0 } {
             return not_made("packets with hidden and with plain addresses do not go together");
+        }
+        if self.columns.check().is_err() {
+            return not_made("a packet in it is none that a decoder makes");
         }
         let summary = self.summary(header);
         let begin = out.len();
         summary.write(out);
-        let written = self.columns.write(&self.rows, &self.wides, &self.payloads, &self.options, out);
-        if written.is_err() {
-            out.truncate(begin);
-            return not_made("a packet in it is none that a decoder makes");
-        }
+        self.columns.write(&Lengths::default(), &mut self.planes, out);
         append_digest(out, begin);
         if out.len() - begin > ENCODED_BYTES_MAX {
             out.truncate(begin);
@@ -208,12 +198,12 @@ impl Builder {
     /// What [`Summary::read`] will say of it.
     pub fn summary(&mut self, header: &Header) -> Summary {
         self.settle();
-        let (first_us, last_us) = decoded::span(&self.rows);
+        let (first_us, last_us) = self.columns.span();
         let mut minutes = self.settled.minutes.rows().to_vec();
         minutes.sort_unstable_by_key(|minute| minute.begin_us);
         Summary {
             header: header.clone(),
-            packets: self.rows.len(),
+            packets: self.len(),
             first_us,
             last_us,
             minutes,
@@ -223,16 +213,13 @@ impl Builder {
 
     /// Empties it and keeps its memory.
     pub fn clear(&mut self) {
-        self.rows.clear();
-        self.wides.clear();
-        self.payloads.clear();
+        self.columns.clear();
         self.interner.clear();
-        self.options.clear();
         for health in [&mut self.settled, &mut self.fresh] {
             health.minutes.clear();
             health.reasons = [0; Reason::COUNT];
         }
-        self.journalled = Journalled::default();
+        self.journalled = Lengths::default();
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::bytes::put_varint;
-use super::planes::{PlaneReader, PlaneWriter};
+use super::bytes::{put_varint, unzigzag, zigzag};
+use super::planes::{Number, PlaneReader, PlaneWriter};
 use super::{BatchError, PACKETS_MAX};
-use crate::decode::protocol;
+use crate::decode::{Decoded, protocol};
 use crate::mark::{MASSCAN_ID, MASSCAN_NEW, MASSCAN_OLD, MIRAI, MarkTable};
 use crate::options::{OPTIONS_MAX_BYTES, without_values};
 use crate::probe::PROBES;
@@ -47,17 +47,17 @@ fn xor_id(packet: &Packet) -> u16 {
 }
 
 /// What says which columns a row stands in.
+#[inline]
 fn word(packet: &Packet) -> u16 {
-    let mut word = packet.present.0 | u16::from(packet.kind as u8) << KIND_SHIFT;
-    if !packet.present.has(Present::HIDDEN) {
-        if packet.mark == MIRAI && packet.tcp_seq == packet.dst {
-            word |= SEQ_IS_DST;
-        }
-        if matches!(packet.mark, MASSCAN_ID | MASSCAN_NEW | MASSCAN_OLD) && packet.ip_id == xor_id(packet) {
-            word |= ID_IS_XOR;
-        }
-    }
-    word
+    let is_plain = !packet.present.has(Present::HIDDEN);
+    let is_masscan = matches!(packet.mark, MASSCAN_ID | MASSCAN_NEW | MASSCAN_OLD);
+    // Without a branch: marks come as they like.
+    let seq_is_dst = is_plain & (packet.mark == MIRAI) & (packet.tcp_seq == packet.dst);
+    let id_is_xor = is_plain & is_masscan & (packet.ip_id == xor_id(packet));
+    packet.present.0
+        | u16::from(packet.kind as u8) << KIND_SHIFT
+        | if seq_is_dst { SEQ_IS_DST } else { 0 }
+        | if id_is_xor { ID_IS_XOR } else { 0 }
 }
 
 /// What many packets have in common; each such combination is written once.
@@ -68,38 +68,25 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn key(word: u16, packet: &Packet) -> u128 {
-        let [w0, w1] = word.to_le_bytes();
-        let [f0, f1] = packet.tcp_flags.to_le_bytes();
-        let [o0, o1] = packet.options_at.to_le_bytes();
-        let [l0, l1, l2, l3] = packet.ip_len.to_le_bytes();
+    /// The combination as one number; `options_at` and `payload_len` are those of the batch.
+    #[inline]
+    fn key(word: u16, packet: &Packet, options_at: u16, payload_len: u8) -> u128 {
         let Packet {
             proto,
             probe,
             mark,
             icmp_type,
             icmp_code,
-            payload_len,
             ..
         } = *packet;
-        u128::from_le_bytes([
-            w0,
-            w1,
-            proto,
-            probe,
-            mark,
-            f0,
-            f1,
-            icmp_type,
-            icmp_code,
-            o0,
-            o1,
-            payload_len,
-            l0,
-            l1,
-            l2,
-            l3,
-        ])
+        let low = u64::from(word)
+            | u64::from(proto) << 16
+            | u64::from(probe) << 24
+            | u64::from(mark) << 32
+            | u64::from(packet.tcp_flags) << 40
+            | u64::from(icmp_type) << 56;
+        let high = u64::from(icmp_code) | u64::from(options_at) << 8 | u64::from(payload_len) << 24 | u64::from(packet.ip_len) << 32;
+        u128::from(low) | u128::from(high) << 64
     }
 
     fn of_key(key: u128, options: usize) -> Result<Shape, BatchError> {
@@ -241,123 +228,338 @@ const fn has_victim(word: u16) -> bool {
     has(word, Present::VICTIM) && is_narrow(word)
 }
 
-/// Numbers shapes in the order they come.
-#[derive(Default)]
-pub(super) struct ColumnWriter {
-    planes: PlaneWriter,
-    /// Fields in the order of [`COLUMNS`].
-    columns: [Vec<u32>; COLUMNS.len()],
-    times: Vec<u64>,
-    keys: Vec<u128>,
-    numbers: HashMap<u128, u32>,
-    indices: Vec<u32>,
-    bytes: Vec<u8>,
+/// Room for one number of each packet of a batch.
+struct Field<N> {
+    numbers: Vec<N>,
+    len: usize,
 }
 
-impl ColumnWriter {
-    /// Appends the columns of all rows; refuses rows that [`read`] would refuse.
-    pub(super) fn write(
-        &mut self,
-        rows: &[Packet],
-        wides: &[Wide],
-        payloads: &[u8],
-        options: &[Options],
-        out: &mut Vec<u8>,
-    ) -> Result<(), BatchError> {
-        self.gather(rows);
-        for key in &self.keys {
-            Shape::of_key(*key, options.len())?;
-        }
-        put_varint(out, options.len() as u64);
-        self.bytes.clear();
-        self.bytes.extend(options.iter().map(|options| options.len));
-        self.planes.plane(&self.bytes, out);
-        self.bytes.clear();
-        options.iter().for_each(|options| self.bytes.extend(options.as_slice()));
-        self.planes.plane(&self.bytes, out);
-        put_varint(out, self.keys.len() as u64);
-        self.bytes.clear();
-        self.keys.iter().for_each(|key| self.bytes.extend(key.to_le_bytes()));
-        self.planes.plane(&self.bytes, out);
-        self.planes.column(&self.indices, out);
-        self.planes.column(&self.times, out);
-        for column in &self.columns {
-            self.planes.column(column, out);
-        }
-        for field in [|wide: &Wide| wide.src6, |wide: &Wide| wide.dst6] {
-            self.wide(wides.iter().map(field), out);
-        }
-        let victims = rows
-            .iter()
-            .filter(|row| row.present.has(Present::WIDE))
-            .zip(wides)
-            .filter(|(row, _)| row.present.has(Present::VICTIM));
-        self.wide(victims.map(|(_, wide)| wide.victim6), out);
-        self.planes.plane(payloads, out);
-        Ok(())
-    }
-
-    /// Appends addresses of IPv6: a plane for each of their bytes.
-    fn wide(&mut self, addresses: impl Iterator<Item = [u8; 16]> + Clone, out: &mut Vec<u8>) {
-        for place in 0..16 {
-            self.bytes.clear();
-            self.bytes.extend(addresses.clone().map(|address| address[place]));
-            self.planes.plane(&self.bytes, out);
+impl<N: Number> Field<N> {
+    fn new() -> Field<N> {
+        Field {
+            numbers: vec![N::default(); PACKETS_MAX + 1],
+            len: 0,
         }
     }
 
-    /// Takes the rows apart in one pass: each is in the processor's cache once.
-    fn gather(&mut self, rows: &[Packet]) {
+    /// Adds a number if `is` says so. It is written in any case and kept by counting it: what traffic is next is nothing
+    /// that a processor could guess.
+    #[inline]
+    fn push(&mut self, number: N, is: bool) {
+        if let Some(place) = self.numbers.get_mut(self.len) {
+            *place = number;
+            self.len += usize::from(is);
+        }
+    }
+
+    fn since(&self, from: usize) -> &[N] {
+        self.numbers.get(from..self.len).unwrap_or_default()
+    }
+}
+
+/// Numbers shapes in the order they come.
+struct Shapes {
+    keys: Vec<u128>,
+    numbers: HashMap<u128, u16>,
+    /// Few shapes make up most of the traffic: a small table in front of the large one.
+    recent: Box<[(u128, u16); RECENT]>,
+}
+
+/// Shapes that are found without the large table.
+const RECENT: usize = 1 << 10;
+/// A key that no packet has: its kind is none.
+const NO_KEY: u128 = u128::MAX;
+
+impl Shapes {
+    fn new() -> Shapes {
+        Shapes {
+            keys: Vec::new(),
+            numbers: HashMap::new(),
+            recent: Box::new([(NO_KEY, 0); RECENT]),
+        }
+    }
+
+    #[inline]
+    fn number(&mut self, key: u128) -> u16 {
+        let (low, high) = (key as u64, (key >> 64) as u64);
+        // The golden ratio as a 64-bit fraction, after Knuth.
+        let slot = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+        let recent = &mut self.recent[slot as usize % RECENT];
+        if recent.0 != key {
+            // At most as many as packets, so they fit.
+            let next = u16::try_from(self.keys.len()).unwrap_or(u16::MAX);
+            let number = *self.numbers.entry(key).or_insert_with(|| {
+                self.keys.push(key);
+                next
+            });
+            *recent = (key, number);
+        }
+        recent.1
+    }
+
+    fn clear(&mut self) {
         self.keys.clear();
         self.numbers.clear();
-        self.indices.clear();
-        self.times.clear();
-        self.columns.iter_mut().for_each(Vec::clear);
-        let [ttl, src, dst, src_port, dst_port, tcp_window, tcp_seq, ip_id, victim] = &mut self.columns;
-        // Few shapes make up most of the traffic: a small table in front of the large one.
-        let mut cache = [(u128::MAX, 0_u32); 1024];
-        let mut before_us = 0;
-        for row in rows {
-            self.times.push(super::bytes::zigzag(row.time_us.wrapping_sub(before_us)));
-            before_us = row.time_us;
-            let word = word(row);
-            ttl.push(row.ttl.into());
-            if is_narrow(word) {
-                src.push(row.src);
-                dst.push(row.dst);
-            }
-            if has_ports(word) {
-                src_port.push(row.src_port.into());
-                dst_port.push(row.dst_port.into());
-            }
-            if is_tcp(word) {
-                tcp_window.push(row.tcp_window.into());
-            }
-            if has_seq(word) {
-                tcp_seq.push(row.tcp_seq);
-            }
-            if has_id(word) {
-                ip_id.push(row.ip_id.into());
-            }
-            if has_victim(word) {
-                victim.push(row.victim);
-            }
-            let key = Shape::key(word, row);
-            let [low, high] = [key, key >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
-            // The golden ratio as a 64-bit fraction, after Knuth.
-            let slot = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
-            let entry = &mut cache[usize::try_from(slot).unwrap_or(0)];
-            if entry.0 != key {
-                let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-                let number = *self.numbers.entry(key).or_insert_with(|| {
-                    self.keys.push(key);
-                    next
-                });
-                *entry = (key, number);
-            }
-            self.indices.push(entry.1);
+        self.recent.fill((NO_KEY, 0));
+    }
+}
+
+/// Packets taken apart as they come, field by field: what is written is then as it lies here.
+pub(super) struct Columns {
+    len: usize,
+    shapes: Shapes,
+    indices: Field<u16>,
+    /// Distance of each from the one before, see [`zigzag`].
+    times: Field<u64>,
+    before_us: i64,
+    span: Option<(i64, i64)>,
+    hidden: usize,
+    // Those of [`COLUMNS`].
+    ttl: Field<u8>,
+    src: Field<u32>,
+    dst: Field<u32>,
+    src_port: Field<u16>,
+    dst_port: Field<u16>,
+    tcp_window: Field<u16>,
+    tcp_seq: Field<u32>,
+    ip_id: Field<u16>,
+    victim: Field<u32>,
+    wides: Vec<Wide>,
+    /// Victims of those of `wides` that have one.
+    victims6: Vec<[u8; 16]>,
+    payloads: Vec<u8>,
+    options: Vec<Options>,
+}
+
+/// Up to where columns were written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lengths {
+    rows: usize,
+    shapes: usize,
+    fields: [usize; COLUMNS.len()],
+    wides: usize,
+    victims6: usize,
+    payloads: usize,
+    options: usize,
+}
+
+impl Lengths {
+    /// Packets.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+impl Default for Columns {
+    fn default() -> Columns {
+        Columns {
+            len: 0,
+            shapes: Shapes::new(),
+            indices: Field::new(),
+            times: Field::new(),
+            before_us: 0,
+            span: None,
+            hidden: 0,
+            ttl: Field::new(),
+            src: Field::new(),
+            dst: Field::new(),
+            src_port: Field::new(),
+            dst_port: Field::new(),
+            tcp_window: Field::new(),
+            tcp_seq: Field::new(),
+            ip_id: Field::new(),
+            victim: Field::new(),
+            wides: Vec::new(),
+            victims6: Vec::new(),
+            payloads: Vec::new(),
+            options: Vec::new(),
         }
     }
+}
+
+impl Columns {
+    /// Adds a packet; `options_at` is the number of its options from 1 on, 0 for none, and `payload` what is kept. Of
+    /// more than [`PACKETS_MAX`] nothing is taken.
+    #[inline]
+    pub(super) fn push(&mut self, decoded: &Decoded<'_>, options_at: u16, payload: &[u8]) {
+        let row = &decoded.packet;
+        if self.len >= PACKETS_MAX {
+            return;
+        }
+        self.len += 1;
+        self.times.push(zigzag(row.time_us.wrapping_sub(self.before_us)), true);
+        self.before_us = row.time_us;
+        let (first_us, last_us) = self.span.unwrap_or((row.time_us, row.time_us));
+        self.span = Some((first_us.min(row.time_us), last_us.max(row.time_us)));
+        let word = word(row);
+        self.hidden += usize::from(has(word, Present::HIDDEN));
+        let payload_len = u8::try_from(payload.len()).unwrap_or(u8::MAX);
+        let number = self.shapes.number(Shape::key(word, row, options_at, payload_len));
+        self.indices.push(number, true);
+        self.ttl.push(row.ttl, true);
+        self.src.push(row.src, is_narrow(word));
+        self.dst.push(row.dst, is_narrow(word));
+        self.src_port.push(row.src_port, has_ports(word));
+        self.dst_port.push(row.dst_port, has_ports(word));
+        self.tcp_window.push(row.tcp_window, is_tcp(word));
+        self.tcp_seq.push(row.tcp_seq, has_seq(word));
+        self.ip_id.push(row.ip_id, has_id(word));
+        self.victim.push(row.victim, has_victim(word));
+        if has(word, Present::WIDE) {
+            self.wides.push(decoded.wide);
+            if has(word, Present::VICTIM) {
+                self.victims6.push(decoded.wide.victim6);
+            }
+        }
+        if !payload.is_empty() {
+            self.payloads.extend_from_slice(payload);
+        }
+    }
+
+    /// Makes further options known, as the next number.
+    pub(super) fn add_options(&mut self, options: Options) {
+        self.options.push(options);
+    }
+
+    /// Packets.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes of payloads.
+    #[inline]
+    pub(super) fn payload_bytes(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// TCP options of all signatures, by their numbers less one.
+    #[inline]
+    pub(super) fn options(&self) -> &[Options] {
+        &self.options
+    }
+
+    /// Earliest and latest time, microseconds since 1970; zeros without packets.
+    pub(super) fn span(&self) -> (i64, i64) {
+        self.span.unwrap_or_default()
+    }
+
+    /// Packets whose addresses are hidden.
+    pub(super) fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// How much there is.
+    pub(super) fn lengths(&self) -> Lengths {
+        Lengths {
+            rows: self.len,
+            shapes: self.shapes.keys.len(),
+            fields: [
+                self.ttl.len,
+                self.src.len,
+                self.dst.len,
+                self.src_port.len,
+                self.dst_port.len,
+                self.tcp_window.len,
+                self.tcp_seq.len,
+                self.ip_id.len,
+                self.victim.len,
+            ],
+            wides: self.wides.len(),
+            victims6: self.victims6.len(),
+            payloads: self.payloads.len(),
+            options: self.options.len(),
+        }
+    }
+
+    /// What [`read`] needs to know to read what is written from here on.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            shapes: &self.shapes.keys,
+            options: self.options.len(),
+            before_us: self.before_us,
+        }
+    }
+
+    /// Refuses packets that [`read`] would refuse.
+    pub(super) fn check(&self) -> Result<(), BatchError> {
+        let mut keys = self.shapes.keys.iter();
+        keys.try_for_each(|key| Shape::of_key(*key, self.options.len()).map(drop))
+    }
+
+    /// Appends the columns of all rows that came after those of `from`.
+    pub(super) fn write(&self, from: &Lengths, planes: &mut PlaneWriter, out: &mut Vec<u8>) {
+        let options = self.options.get(from.options..).unwrap_or_default();
+        put_varint(out, options.len() as u64);
+        let mut bytes: Vec<u8> = options.iter().map(|options| options.len).collect();
+        planes.plane(&bytes, out);
+        bytes.clear();
+        options.iter().for_each(|options| bytes.extend(options.as_slice()));
+        planes.plane(&bytes, out);
+        let keys = self.shapes.keys.get(from.shapes..).unwrap_or_default();
+        put_varint(out, keys.len() as u64);
+        bytes.clear();
+        keys.iter().for_each(|key| bytes.extend(key.to_le_bytes()));
+        planes.plane(&bytes, out);
+        planes.column(self.indices.since(from.rows), out);
+        planes.column(self.times.since(from.rows), out);
+        let [ttl, src, dst, src_port, dst_port, tcp_window, tcp_seq, ip_id, victim] = from.fields;
+        planes.column(self.ttl.since(ttl), out);
+        planes.column(self.src.since(src), out);
+        planes.column(self.dst.since(dst), out);
+        planes.column(self.src_port.since(src_port), out);
+        planes.column(self.dst_port.since(dst_port), out);
+        planes.column(self.tcp_window.since(tcp_window), out);
+        planes.column(self.tcp_seq.since(tcp_seq), out);
+        planes.column(self.ip_id.since(ip_id), out);
+        planes.column(self.victim.since(victim), out);
+        // Addresses of IPv6: a plane for each of their bytes.
+        let wides = self.wides.get(from.wides..).unwrap_or_default();
+        let victims6 = self.victims6.get(from.victims6..).unwrap_or_default();
+        for place in 0..if wides.is_empty() { 0 } else { 16 } {
+            bytes.clear();
+            bytes.extend(wides.iter().map(|wide| wide.src6[place]));
+            planes.plane(&bytes, out);
+        }
+        for place in 0..if wides.is_empty() { 0 } else { 16 } {
+            bytes.clear();
+            bytes.extend(wides.iter().map(|wide| wide.dst6[place]));
+            planes.plane(&bytes, out);
+        }
+        for place in 0..if victims6.is_empty() { 0 } else { 16 } {
+            bytes.clear();
+            bytes.extend(victims6.iter().map(|victim6| victim6[place]));
+            planes.plane(&bytes, out);
+        }
+        planes.plane(self.payloads.get(from.payloads..).unwrap_or_default(), out);
+    }
+
+    /// Empties it and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+        self.shapes.clear();
+        (self.before_us, self.span, self.hidden) = (0, None, 0);
+        (self.indices.len, self.times.len) = (0, 0);
+        (self.ttl.len, self.src.len, self.dst.len) = (0, 0, 0);
+        (self.src_port.len, self.dst_port.len) = (0, 0);
+        (self.tcp_window.len, self.tcp_seq.len) = (0, 0);
+        (self.ip_id.len, self.victim.len) = (0, 0);
+        self.wides.clear();
+        self.victims6.clear();
+        self.payloads.clear();
+        self.options.clear();
+    }
+}
+
+/// What was read before, that further columns refer to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known<'a> {
+    /// Shapes in the order of their numbers.
+    pub(super) shapes: &'a [u128],
+    /// TCP options.
+    pub(super) options: usize,
+    /// Time of the last packet.
+    pub(super) before_us: i64,
 }
 
 /// What columns hold.
@@ -368,24 +570,29 @@ pub(super) struct Rows {
     pub(super) options: Vec<Options>,
 }
 
-/// Reads the columns of `count` rows.
-pub(super) fn read(planes: &mut PlaneReader<'_>, count: usize) -> Result<Rows, BatchError> {
+/// Reads the columns of `count` rows that follow on what is known.
+pub(super) fn read(planes: &mut PlaneReader<'_>, count: usize, known: Known<'_>) -> Result<Rows, BatchError> {
     let options = read_options(planes, count)?;
-    let shapes = read_shapes(planes, count, options.len())?;
+    let options_known = known.options + options.len();
+    let shapes = read_shapes(planes, count, options_known)?;
     let mut values = Vec::new();
     planes.column("shapes", count, 4, &mut values)?;
     let mut packets = Vec::with_capacity(count);
     let mut words = Vec::with_capacity(count);
     for index in &values {
-        let shape = usize::try_from(*index).ok().and_then(|index| shapes.get(index));
+        let index = usize::try_from(*index).unwrap_or(usize::MAX);
+        let shape = match known.shapes.get(index) {
+            Some(key) => Some(Shape::of_key(*key, options_known)?),
+            None => shapes.get(index - known.shapes.len()).copied(),
+        };
         let shape = shape.ok_or(BatchError::Wrong { what: "shape of a packet" })?;
         packets.push(shape.packet);
         words.push(shape.word);
     }
     planes.column("times", count, 8, &mut values)?;
-    let mut before_us = 0_i64;
+    let mut before_us = known.before_us;
     for (packet, distance) in packets.iter_mut().zip(&values) {
-        before_us = before_us.wrapping_add(super::bytes::unzigzag(*distance));
+        before_us = before_us.wrapping_add(unzigzag(*distance));
         packet.time_us = before_us;
     }
     for column in &COLUMNS {

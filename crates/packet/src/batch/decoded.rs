@@ -1,6 +1,6 @@
 //! Bytes from a sensor to packets.
 
-use super::columns::{self, Rows};
+use super::columns::{self, Known, Rows};
 use super::planes::PlaneReader;
 use super::{BatchError, DECODED_BYTES_MAX, Header, MINUTES_MAX, Minute, PACKETS_MAX, Summary, head};
 use crate::decode::{Decoded, Reason};
@@ -42,7 +42,7 @@ impl Batch {
             reasons,
         } = summary;
         let mut planes = PlaneReader::new(reader)?;
-        let rows = columns::read(&mut planes, packets)?;
+        let rows = columns::read(&mut planes, packets, Known::default())?;
         let left = planes.reader.0.len();
         if left > 0 {
             return Err(BatchError::LeftOver { left });
@@ -111,7 +111,7 @@ impl Batch {
 }
 
 /// Earliest and latest time; zeros without packets.
-pub(super) fn span(rows: &[Packet]) -> (i64, i64) {
+fn span(rows: &[Packet]) -> (i64, i64) {
     let times = rows.iter().map(|row| row.time_us);
     (times.clone().min().unwrap_or(0), times.max().unwrap_or(0))
 }

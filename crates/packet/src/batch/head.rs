@@ -3,7 +3,8 @@
 use twox_hash::XxHash3_128;
 
 use super::bytes::{Reader, put_varint, unzigzag, zigzag};
-use super::columns::ColumnWriter;
+use super::columns::{Columns, Lengths};
+use super::planes::PlaneWriter;
 use super::{
     BatchError, DIGEST_BYTES, ENCODED_BYTES_MAX, Header, MAGIC, MINUTE_US, MINUTES_MAX, Minute, PACKETS_MAX, VERSION, append_digest,
 };
@@ -63,7 +64,7 @@ impl Summary {
         }
         let begin = out.len();
         self.write(out);
-        ColumnWriter::default().write(&[], &[], &[], &[], out)?;
+        Columns::default().write(&Lengths::default(), &mut PlaneWriter::default(), out);
         append_digest(out, begin);
         Ok(())
     }

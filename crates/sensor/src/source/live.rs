@@ -43,6 +43,8 @@ pub(super) struct Live {
     /// Of `dropped`, what was not yet told.
     dropped_new: u64,
     fill_permille: u16,
+    /// Blocks that waited when they were counted last, and still do.
+    counted: usize,
     /// The interface's counter up to which every frame was read, dropped, refused or missed.
     accounted: Option<u64>,
     /// An earlier look at the counter.
@@ -82,6 +84,7 @@ impl Live {
             read: 0,
             dropped_new: 0,
             fill_permille: 0,
+            counted: 0,
             accounted: None,
             looked: None,
         };
@@ -106,9 +109,16 @@ impl Live {
     /// Lends the frames of one block; their number.
     #[inline]
     pub(super) fn read(&mut self, number: u32, mut visit: impl FnMut(Frame<'_>)) -> u64 {
-        let (waiting, blocks) = self.ring.fill();
-        let permille = u16::try_from(waiting * 1000 / blocks.max(1)).unwrap_or(1000);
-        self.fill_permille = self.fill_permille.max(permille);
+        // Counted anew when those counted last have been read: counting looks at each of them.
+        match self.counted.checked_sub(1) {
+            Some(less) => self.counted = less,
+            None => {
+                let (waiting, blocks) = self.ring.fill();
+                let permille = u16::try_from(waiting * 1000 / blocks.max(1)).unwrap_or(1000);
+                self.fill_permille = self.fill_permille.max(permille);
+                self.counted = waiting.saturating_sub(1);
+            }
+        }
         let form = self.interface.form;
         // The kernel's clock stamps frames; a test that steps ours means theirs too.
         let offset_ns = clock::offset_us().saturating_mul(1000);

@@ -249,7 +249,7 @@ pub struct Accounted {
 pub struct Sources(Kind);
 
 enum Kind {
-    Live { all: Vec<Live>, next: usize },
+    Live { all: Vec<Live>, next: usize, rest: Rest },
     Replay(Box<Replay>),
 }
 
@@ -269,7 +269,11 @@ impl Sources {
         }
         let filter = settings.filter(own);
         let all: Result<Vec<Live>> = names.iter().map(|name| Live::open(name, settings, &filter)).collect();
-        Ok(Sources(Kind::Live { all: all?, next: 0 }))
+        Ok(Sources(Kind::Live {
+            all: all?,
+            next: 0,
+            rest: Rest::of(settings),
+        }))
     }
 
     /// The sensor's own traffic has other ends now.
@@ -299,7 +303,7 @@ impl Sources {
     #[inline]
     pub fn read(&mut self, wait: Duration, visit: impl FnMut(Frame<'_>)) -> Result<Round> {
         match &mut self.0 {
-            Kind::Live { all, next } => read_live(all, next, wait, visit),
+            Kind::Live { all, next, rest } => read_live(all, next, rest, wait, visit),
             Kind::Replay(replay) => Ok(replay.read(wait, visit)),
         }
     }
@@ -362,7 +366,36 @@ pub fn missed(before: &[Accounted], now: &[Accounted]) -> Option<u64> {
     differences.reduce(u64::saturating_add)
 }
 
-fn read_live(all: &mut [Live], next: &mut usize, wait: Duration, visit: impl FnMut(Frame<'_>)) -> Result<Round> {
+/// How long the sensor sleeps where blocks come quickly, so that it is woken for some of them together: to be woken costs
+/// as much as many frames.
+#[derive(Debug)]
+struct Rest {
+    time: Duration,
+    /// Whether blocks come more quickly than that.
+    is_due: bool,
+}
+
+/// Longest rest, and the part of it that a MiB of a ring is good for: a ring then is full only where more than 800 MB of
+/// frames come in a second.
+const REST_MAX: Duration = Duration::from_millis(40);
+const REST_PER_MIB: Duration = Duration::from_micros(1250);
+
+impl Rest {
+    fn of(settings: &Settings) -> Rest {
+        Rest {
+            time: REST_MAX.min(REST_PER_MIB * settings.ring_mib),
+            is_due: false,
+        }
+    }
+
+    fn take(&self) {
+        if self.is_due {
+            std::thread::sleep(self.time);
+        }
+    }
+}
+
+fn read_live(all: &mut [Live], next: &mut usize, rest: &mut Rest, wait: Duration, visit: impl FnMut(Frame<'_>)) -> Result<Round> {
     let mut round = Round::default();
     let count = all.len();
     let ready = |all: &[Live], next: usize| (0..count).map(|ahead| (next + ahead) % count).find(|&at| all[at].is_ready());
@@ -373,9 +406,15 @@ fn read_live(all: &mut [Live], next: &mut usize, wait: Duration, visit: impl FnM
             round.ended = true;
             return Ok(round);
         }
+        rest.take();
+        found = ready(all, *next);
+    }
+    if found.is_none() {
+        let begun = Instant::now();
         let sockets: Vec<_> = all.iter().map(AsFd::as_fd).collect();
         ring::poll(&sockets, wait)?;
         found = ready(all, *next);
+        rest.is_due = found.is_some() && begun.elapsed() < rest.time;
         if found.is_none() {
             all.iter().for_each(Live::note_error);
         }

@@ -1,7 +1,8 @@
 //! What the spool does to the disk, so that tests can make it fail at every single step.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Suffix of files being written; anything with it is left over from a crash.
@@ -33,27 +34,26 @@ impl Disk {
         OpenOptions::new().write(true).create(true).truncate(true).open(path)
     }
 
-    /// Appends with one `write`, where the disk takes all of it.
-    pub(super) fn append(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    /// Opens a file to be written over.
+    pub(super) fn reopen(&self, path: &Path) -> io::Result<File> {
+        self.step(0)?;
+        OpenOptions::new().write(true).open(path)
+    }
+
+    /// Writes at an offset with one `pwrite`, where the disk takes all of it.
+    pub(super) fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         let may = self.step(bytes.len());
         let whole = matches!(may, Ok(may) if may == bytes.len());
         let part = bytes.get(..may.unwrap_or(0)).unwrap_or_default();
-        file.write_all(part)?;
+        file.write_all_at(part, offset)?;
         if whole { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
-    }
-
-    /// Takes back what was appended beyond `len`.
-    pub(super) fn cut(&self, file: &mut File, len: u64) -> io::Result<()> {
-        self.step(0)?;
-        file.set_len(len)?;
-        io::Seek::seek(file, io::SeekFrom::Start(len)).map(drop)
     }
 
     /// Writes a file durably: whole, under its name and on disk, or not at all.
     pub(super) fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let partial = path.with_added_extension(PARTIAL);
-        let written = self.create(&partial).and_then(|mut file| {
-            self.append(&mut file, bytes)?;
+        let written = self.create(&partial).and_then(|file| {
+            self.write_at(&file, bytes, 0)?;
             self.step(0)?;
             file.sync_all()
         });

@@ -1,11 +1,14 @@
 //! The journal of an open batch: what went into it, written along, so that a killed process loses nothing.
 //!
 //! A file begins with what the batch is, and goes on with records: length, when the sensor was alive, the counters of
-//! its interfaces, a piece of the batch (`packet::batch`), digest. A record that is cut or damaged ends it.
+//! its interfaces, a piece of the batch (`packet::batch`), digest. A record of length 0, or one that is cut or damaged,
+//! ends it. The file of a sealed batch is written over for a later one ([`Spare`]), since files that come and go cost more
+//! than what is written into them; digests are of their batch, so that what an earlier one left is nothing.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hirundo_packet::batch::{Builder, Header};
 use hirundo_packet::wire::{NAME_BYTES_MAX, is_sensor_name};
@@ -17,7 +20,7 @@ use super::{Account, Accounts};
 /// Begin of a journal, its version behind it.
 const MAGIC: [u8; 8] = *b"hirundoj";
 /// Version of the form, beside that of batches.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bytes of a digest.
 const DIGEST_BYTES: usize = 16;
 /// A file shorter than this can be cut in its begin, and then holds nothing.
@@ -29,23 +32,63 @@ pub(super) const INTERFACES_MAX: usize = 64;
 /// Most bytes of an interface's name.
 pub(super) const INTERFACE_BYTES_MAX: usize = 255;
 
+/// Suffix of a file that is kept to be written over.
+pub(super) const SPARE: &str = "spare";
+/// Most bytes of such a file.
+const SPARE_BYTES_MAX: u64 = 8 << 20;
+/// What ends the records, and is written over by the next.
+const END: [u8; 4] = [0; 4];
+
+/// The file of a sealed batch's journal, kept for a later one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spare(Arc<Mutex<Option<PathBuf>>>);
+
+impl Spare {
+    fn place(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the journal of a sealed batch, or deletes it where one is kept already; one that is not there is gone.
+    pub(super) fn keep(&self, disk: &Disk, journal: &Path) -> io::Result<()> {
+        let mut place = self.place();
+        let is_fit = journal.metadata().is_ok_and(|metadata| metadata.len() <= SPARE_BYTES_MAX);
+        if place.is_some() || !is_fit {
+            drop(place);
+            return disk.remove(journal);
+        }
+        let path = journal.with_extension(SPARE);
+        disk.rename(journal, &path)?;
+        *place = Some(path);
+        Ok(())
+    }
+
+    /// Deletes what is kept.
+    pub(super) fn clear(&self, disk: &Disk) -> io::Result<()> {
+        match self.place().take() {
+            Some(path) => disk.remove(&path),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A journal being written.
 #[derive(Debug)]
 pub(super) struct Journal {
     disk: Disk,
+    spare: Spare,
     path: PathBuf,
     file: Option<File>,
+    /// Of the digests of records.
+    seed: u64,
     /// Bytes that are right.
     good: u64,
     /// Bytes that the disk has not taken yet.
     pending: Vec<u8>,
-    /// Something beyond `good` may be in the file.
-    torn: bool,
 }
 
 impl Journal {
     /// A journal for the batch of that header; the file is made by the first [`Journal::write`].
-    pub(super) fn new(disk: Disk, path: PathBuf, header: &Header) -> Journal {
+    pub(super) fn new(disk: Disk, spare: Spare, path: PathBuf, header: &Header) -> Journal {
         let mut pending = Vec::new();
         pending.extend(MAGIC);
         pending.push(VERSION);
@@ -58,11 +101,12 @@ impl Journal {
         pending.extend(digest.to_le_bytes());
         Journal {
             disk,
+            spare,
             path,
             file: None,
+            seed: seed(digest),
             good: 0,
             pending,
-            torn: false,
         }
     }
 
@@ -93,7 +137,7 @@ impl Journal {
         if let Some(place) = out.get_mut(begin..begin + 4) {
             place.copy_from_slice(&length);
         }
-        let digest = XxHash3_128::oneshot(out.get(begin..).unwrap_or_default());
+        let digest = XxHash3_128::oneshot_with_seed(self.seed, out.get(begin..).unwrap_or_default());
         out.extend(digest.to_le_bytes());
     }
 
@@ -102,21 +146,46 @@ impl Journal {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(self.disk.create(&self.path)?),
+        let length = self.pending.len();
+        self.pending.extend(END);
+        let written = match &self.file {
+            Some(file) => self.disk.write_at(file, &self.pending, self.good),
+            None => self.begin(),
         };
-        if self.torn {
-            self.disk.cut(file, self.good)?;
-            self.torn = false;
-        }
-        self.torn = true;
-        self.disk.append(file, &self.pending)?;
-        self.torn = false;
-        self.good += self.pending.len() as u64;
+        self.pending.truncate(length);
+        written?;
+        self.good += length as u64;
         self.pending.clear();
         Ok(())
     }
+
+    /// Makes the file, or takes the one that is kept. It has its name only once it no longer says that it is another
+    /// batch's.
+    fn begin(&mut self) -> io::Result<()> {
+        let mut place = self.spare.place();
+        let reopened = place.as_deref().and_then(|kept| self.disk.reopen(kept).ok());
+        let file = match (reopened, place.take()) {
+            (Some(file), Some(kept)) => {
+                let written = self.disk.write_at(&file, &self.pending, 0);
+                if let Err(error) = written.and_then(|()| self.disk.rename(&kept, &self.path)) {
+                    *place = Some(kept);
+                    return Err(error);
+                }
+                file
+            }
+            _ => {
+                let file = self.disk.create(&self.path)?;
+                self.disk.write_at(&file, &self.pending, 0)?;
+                file
+            }
+        };
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+fn seed(header: u128) -> u64 {
+    (header & u128::from(u64::MAX)).try_into().unwrap_or(0)
 }
 
 /// A journal that was read.
@@ -134,7 +203,7 @@ pub(super) struct Replayed {
 /// Reads a journal as far as it is whole; `None` when not even its begin is.
 pub(super) fn read(bytes: &[u8]) -> Option<Replayed> {
     let mut rest = bytes;
-    let header = read_header(&mut rest)?;
+    let (header, seed) = read_header(&mut rest)?;
     let mut replayed = Replayed {
         header,
         builder: Box::default(),
@@ -142,9 +211,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<Replayed> {
         alive_us: None,
         torn_bytes: 0,
     };
-    while !rest.is_empty() {
+    while !rest.is_empty() && !rest.starts_with(&END) {
         let before = rest;
-        if read_record(&mut rest, &mut replayed).is_none() {
+        if read_record(&mut rest, seed, &mut replayed).is_none() {
             replayed.torn_bytes = before.len();
             break;
         }
@@ -169,14 +238,15 @@ fn take_text<'a>(rest: &mut &'a [u8], max: usize) -> Option<&'a str> {
     std::str::from_utf8(text).ok()
 }
 
-/// Takes the digest of what was taken since `begin`, and whether it is right.
-fn take_digest(begin: &[u8], rest: &mut &[u8]) -> Option<()> {
+/// Takes the digest of what was taken since `begin`, if it is right.
+fn take_digest(begin: &[u8], rest: &mut &[u8], seed: u64) -> Option<u128> {
     let covered = begin.get(..begin.len() - rest.len())?;
-    let digest = take(rest, DIGEST_BYTES)?;
-    (digest == XxHash3_128::oneshot(covered).to_le_bytes()).then_some(())
+    let digest = u128::from_le_bytes(*take(rest, DIGEST_BYTES)?.first_chunk::<DIGEST_BYTES>()?);
+    (digest == XxHash3_128::oneshot_with_seed(seed, covered)).then_some(digest)
 }
 
-fn read_header(rest: &mut &[u8]) -> Option<Header> {
+/// What the batch is, and the seed of its records' digests.
+fn read_header(rest: &mut &[u8]) -> Option<(Header, u64)> {
     let begin = *rest;
     let magic = take(rest, MAGIC.len())?;
     let [version, hidden] = *take(rest, 2)?.first_chunk::<2>()?;
@@ -185,21 +255,22 @@ fn read_header(rest: &mut &[u8]) -> Option<Header> {
     }
     let (epoch, number) = (take_u64(rest)?, take_u64(rest)?);
     let sensor = take_text(rest, NAME_BYTES_MAX).filter(|name| is_sensor_name(name))?.to_owned();
-    take_digest(begin, rest)?;
-    Some(Header {
+    let digest = take_digest(begin, rest, 0)?;
+    let header = Header {
         sensor,
         epoch,
         number,
         sealed_us: 0,
         hidden: hidden == 1,
-    })
+    };
+    Some((header, seed(digest)))
 }
 
-fn read_record(rest: &mut &[u8], replayed: &mut Replayed) -> Option<()> {
+fn read_record(rest: &mut &[u8], seed: u64, replayed: &mut Replayed) -> Option<()> {
     let begin = *rest;
     let length = u32::from_le_bytes(*take(rest, 4)?.first_chunk::<4>()?);
     let mut body = take(rest, usize::try_from(length).ok()?)?;
-    take_digest(begin, rest)?;
+    take_digest(begin, rest, seed)?;
     let alive_us = take_u64(&mut body)?.cast_signed();
     let count = usize::from(*take(&mut body, 1)?.first()?);
     let mut accounts = Accounts::new();
@@ -234,7 +305,7 @@ mod tests {
             hidden: false,
         };
         let mut builder = Builder::new();
-        let mut journal = Journal::new(Disk::default(), path.clone(), &header);
+        let mut journal = Journal::new(Disk::default(), Spare::default(), path.clone(), &header);
         let mut accounts = Accounts::new();
         let mut ends = Vec::new();
         for nth in 0..4 {
@@ -250,7 +321,7 @@ mod tests {
             );
             journal.add(i64::from(nth), &accounts, &mut builder);
             journal.write().unwrap();
-            ends.push(std::fs::metadata(&path).unwrap().len());
+            ends.push(std::fs::metadata(&path).unwrap().len() - END.len() as u64);
         }
         let bytes = std::fs::read(&path).unwrap();
         for cut in 0..=bytes.len() {
@@ -271,5 +342,51 @@ mod tests {
             changed[at] ^= 0x10;
             assert!(read(&changed).is_none_or(|replayed| replayed.torn_bytes > 0));
         }
+    }
+
+    #[test]
+    fn what_an_earlier_batch_left_in_a_file_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, spare) = (Disk::default(), Spare::default());
+        let mut paths = Vec::new();
+        // Records of the same length in each, fewer and fewer of them.
+        for number in 0..4_u64 {
+            let header = Header {
+                sensor: "jp-01".to_owned(),
+                epoch: 5,
+                number,
+                ..Header::default()
+            };
+            let path = folder.path().join(format!("{number}.journal"));
+            let mut journal = Journal::new(disk.clone(), spare.clone(), path.clone(), &header);
+            let mut builder = Builder::new();
+            for nth in 0..8 - number {
+                let mut decoded = Decoded::default();
+                decoded.packet.src = u32::try_from(number * 10 + nth).unwrap();
+                assert!(builder.push(&decoded, 64));
+                journal.add(1, &Accounts::new(), &mut builder);
+                journal.write().unwrap();
+                let bytes = std::fs::read(&path).unwrap();
+                let replayed = read(&bytes).unwrap();
+                assert_eq!((replayed.header.number, replayed.torn_bytes), (number, 0));
+                assert_eq!(replayed.builder.len() as u64, nth + 1);
+                // Without the end, as when the process was killed in the midst of a write: still not what is behind it.
+                let mut cut = bytes.clone();
+                let end = usize::try_from(journal.good).unwrap();
+                cut.drain(end..end + END.len());
+                assert_eq!(read(&cut).unwrap().builder.len() as u64, nth + 1);
+            }
+            spare.keep(&disk, &path).unwrap();
+            assert!(!path.exists());
+            paths.push(path.with_extension(SPARE));
+        }
+        // It was the first one's file all along.
+        assert_eq!(paths.iter().filter(|path| path.exists()).count(), 1);
+        let other = folder.path().join("9.journal");
+        std::fs::write(&other, b"x").unwrap();
+        spare.keep(&disk, &other).unwrap();
+        assert!(!other.exists());
+        spare.clear(&disk).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  lock       held as long as the spool is open
 //!  reserve    space that is given up when the disk is full
-//!  journal/   EPOCH-NUMBER.journal: what went into a batch that is not sealed yet
+//!  journal/   EPOCH-NUMBER.journal: what went into a batch that is not sealed yet; .spare: to be written over
 //!  batches/   EPOCH.NUMBER.SEALED.FIRST.batch: sealed, whole, forced to disk
 //!  rejected/  what the centre refused, with the reason; the oldest go first
 //!  damaged/   what could not be read any more; the oldest go first
@@ -242,6 +242,9 @@ impl Drop for Spool {
         if thread.is_some_and(|thread| thread.join().is_err()) {
             warn!("the spool's thread ended by a mistake in it");
         }
+        if let Err(error) = self.inner.sealer.spare().clear(&self.inner.disk) {
+            warn!(%error, "cannot delete a file in the spool; the next start does");
+        }
     }
 }
 
@@ -292,6 +295,10 @@ impl Inner {
         let mut found = Vec::new();
         for item in fs::read_dir(self.folder.join("journal"))? {
             let path = item?.path();
+            if path.extension().is_some_and(|extension| extension == journal::SPARE) {
+                self.disk.remove(&path)?;
+                continue;
+            }
             let Some((bytes, is_longer)) = self.disk.read(&path, journal::BYTES_MAX)? else {
                 continue;
             };
@@ -355,7 +362,12 @@ impl Inner {
             ..self.header.clone()
         };
         let name = format!("{:016x}-{number}.journal", header.epoch);
-        let journal = Journal::new(self.disk.clone(), self.folder.join("journal").join(name), &header);
+        let journal = Journal::new(
+            self.disk.clone(),
+            self.sealer.spare(),
+            self.folder.join("journal").join(name),
+            &header,
+        );
         Open::new(header, self.sealer.builder(), journal, accounts)
     }
 

@@ -11,6 +11,7 @@ use hirundo_packet::batch::{Builder, Header, Summary};
 use tracing::{error, warn};
 
 use super::disk::Disk;
+use super::journal::Spare;
 use super::shelf::Shelf;
 use crate::outbox::BatchName;
 
@@ -28,7 +29,7 @@ const ROOM_TRIES: usize = 16;
 /// A batch to be sealed.
 pub(super) struct Item {
     pub(super) header: Header,
-    /// Deleted once the batch is on disk.
+    /// Given up once the batch is on disk.
     pub(super) journal: PathBuf,
     pub(super) content: Content,
 }
@@ -52,9 +53,12 @@ struct Queue {
 /// Where batches wait for the disk.
 pub(super) struct Sealer {
     disk: Disk,
+    spare_journal: Spare,
     queue: Mutex<Queue>,
     changed: Condvar,
-    spare: Mutex<Vec<Builder>>,
+    spare: Mutex<Vec<Box<Builder>>>,
+    /// Of the last batch; its memory is used again.
+    encoded: Mutex<Vec<u8>>,
     /// Space that is given up to empty a batch when the disk is full.
     reserve: PathBuf,
 }
@@ -66,9 +70,11 @@ impl Sealer {
     pub(super) fn new(disk: Disk, reserve: PathBuf) -> Sealer {
         let sealer = Sealer {
             disk,
+            spare_journal: Spare::default(),
             queue: Mutex::default(),
             changed: Condvar::new(),
             spare: Mutex::default(),
+            encoded: Mutex::default(),
             reserve,
         };
         sealer.renew_reserve();
@@ -79,17 +85,22 @@ impl Sealer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The file of a journal that is kept for a later one.
+    pub(super) fn spare(&self) -> Spare {
+        self.spare_journal.clone()
+    }
+
     /// An empty builder.
     pub(super) fn builder(&self) -> Box<Builder> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        Box::new(spare.pop().unwrap_or_default())
+        spare.pop().unwrap_or_default()
     }
 
     fn give_back(&self, mut builder: Box<Builder>) {
         builder.clear();
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.len() < SPARE_MAX {
-            spare.push(*builder);
+            spare.push(builder);
         }
     }
 
@@ -130,7 +141,12 @@ impl Sealer {
         let mut queue = self.queue();
         queue.working = false;
         let result = match sealed {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                if let Content::Whole(builder) = item.content {
+                    self.give_back(builder);
+                }
+                Ok(true)
+            }
             Err(error) => {
                 queue.items.push_front(item);
                 Err(error)
@@ -148,14 +164,12 @@ impl Sealer {
         };
         // Sealed before, when the process was killed between the batch and its journal.
         if !shelf.holds(name) {
-            let (summary, bytes) = encode(item, shelf);
+            let mut bytes = self.encoded.lock().unwrap_or_else(PoisonError::into_inner);
+            let summary = encode(item, shelf, &mut bytes);
             self.put(shelf, &summary, &bytes)?;
         }
-        self.disk.remove(&item.journal)?;
+        self.spare_journal.keep(&self.disk, &item.journal)?;
         self.renew_reserve();
-        if let Content::Whole(builder) = &mut item.content {
-            self.give_back(std::mem::take(builder));
-        }
         if let Err(error) = shelf.keep_limits() {
             warn!(%error, "cannot keep the spool to its limits; it is tried again with the next batch");
         }
@@ -248,11 +262,12 @@ fn empty(item: &mut Item) -> (usize, Option<Box<Builder>>) {
     }
 }
 
-fn encode(item: &mut Item, shelf: &Shelf) -> (Summary, Vec<u8>) {
-    let mut bytes = Vec::new();
+/// Encodes a batch in place of what is in `bytes`.
+fn encode(item: &mut Item, shelf: &Shelf, bytes: &mut Vec<u8>) -> Summary {
+    bytes.clear();
     if let Content::Whole(builder) = &mut item.content {
-        match builder.encode(&item.header, &mut bytes) {
-            Ok(summary) => return (summary, bytes),
+        match builder.encode(&item.header, bytes) {
+            Ok(summary) => return summary,
             // A mistake in this program; the packets are counted, as any that are lost.
             Err(error) => error!(%error, "cannot encode a batch; its packets are dropped and counted"),
         }
@@ -263,8 +278,8 @@ fn encode(item: &mut Item, shelf: &Shelf) -> (Summary, Vec<u8>) {
     let Content::Emptied(summary) = &item.content else {
         unreachable!("it was emptied above");
     };
-    if let Err(error) = summary.encode(&mut bytes) {
+    if let Err(error) = summary.encode(bytes) {
         error!(%error, "cannot encode the health of a batch");
     }
-    (summary.as_ref().clone(), bytes)
+    summary.as_ref().clone()
 }
