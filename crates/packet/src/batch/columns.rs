@@ -284,17 +284,29 @@ impl Shapes {
         let (low, high) = (key as u64, (key >> 64) as u64);
         // The golden ratio as a 64-bit fraction, after Knuth.
         let slot = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
-        let recent = &mut self.recent[slot as usize % RECENT];
-        if recent.0 != key {
-            // At most as many as packets, so they fit.
-            let next = u16::try_from(self.keys.len()).unwrap_or(u16::MAX);
-            let number = *self.numbers.entry(key).or_insert_with(|| {
-                self.keys.push(key);
-                next
-            });
-            *recent = (key, number);
+        let slot = slot as usize % RECENT;
+        let (first, second) = (self.recent[slot], self.recent[slot ^ 1]);
+        if first.0 == key {
+            return first.1;
         }
-        recent.1
+        if second.0 == key {
+            return second.1;
+        }
+        self.remember(key, slot)
+    }
+
+    /// Looks into the large table, and puts what was found in front of what was there.
+    #[cold]
+    fn remember(&mut self, key: u128, slot: usize) -> u16 {
+        // At most as many as packets, so they fit.
+        let next = u16::try_from(self.keys.len()).unwrap_or(u16::MAX);
+        let number = *self.numbers.entry(key).or_insert_with(|| {
+            self.keys.push(key);
+            next
+        });
+        self.recent[slot ^ 1] = self.recent[slot];
+        self.recent[slot] = (key, number);
+        number
     }
 
     fn clear(&mut self) {
