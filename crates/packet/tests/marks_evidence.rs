@@ -333,3 +333,28 @@ fn other_captures_name_no_tool() {
         assert_eq!(verdicts(&packets_of(name)), HashMap::new(), "{name}");
     }
 }
+
+/// A sensor that hides its addresses blanks sequence numbers: such SYNs say nothing, and do not speak against others.
+#[test]
+fn hidden_syns_leave_the_pair_tests_alone() {
+    let mut random = Random(11);
+    let hidden = |random: &mut Random| {
+        let mut packet = syn(0, random.u32(), random.u16(), 80, 0);
+        packet.present.set(Present::HIDDEN);
+        packet
+    };
+    let plain = |nonce: u32, random: &mut Random| syn(0x7777_7777 ^ (nonce << 16 | nonce), random.u32(), random.u16(), 80, 0);
+    let mut packets: Vec<Packet> = (0..40).map(|_| hidden(&mut random)).collect();
+    check(&packets, 0);
+    packets.extend([3, 200].map(|nonce| plain(nonce, &mut random)));
+    check(&packets, 0);
+    packets.push(plain(77, &mut random));
+    check(&packets, NMAP);
+    let (front, back) = packets.split_at(41);
+    for (first, second) in [(front, back), (back, front)] {
+        let mut merged = gather(first);
+        merged.merge(&gather(second));
+        let table = MarkTable::built_in();
+        assert_eq!((merged.verdict(&table), merged.syns()), (NMAP, 43));
+    }
+}

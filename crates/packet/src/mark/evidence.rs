@@ -32,6 +32,8 @@ pub struct Evidence {
     marks: [u8; SLOTS],
     /// Bit k: a SYN passed pair test k and differed from the first where it must; [`MIRAI_SEEN`].
     seen: u8,
+    /// Of the SYNs, those that the pair tests can be made with; of more than this can count it is as good as all.
+    pairable: u8,
 }
 
 const _: () = assert!(size_of::<Evidence>() <= 48);
@@ -47,7 +49,7 @@ struct FirstSyn {
 impl Evidence {
     /// Takes one packet of the source, whose [`Packet::mark`] is set.
     ///
-    /// Unicornscan's test needs true destinations: after pseudonymisation it stays silent.
+    /// The pair tests need true sequence numbers and destinations: SYNs of sensors that hide theirs are left out.
     #[inline]
     pub fn observe(&mut self, packet: &Packet) {
         self.packets = self.packets.saturating_add(1);
@@ -58,12 +60,16 @@ impl Evidence {
             return;
         }
         self.syns = self.syns.saturating_add(1);
+        if packet.present.has(Present::HIDDEN) {
+            return;
+        }
+        self.pairable = self.pairable.saturating_add(1);
         let syn = FirstSyn {
             seq: packet.tcp_seq,
             dst: packet.dst,
             ports: (u32::from(packet.dst_port) << 16) | u32::from(packet.src_port),
         };
-        if self.syns == 1 {
+        if self.pairable == 1 {
             self.first = syn;
             return;
         }
@@ -82,22 +88,33 @@ impl Evidence {
             }
         }
         self.seen |= other.seen & MIRAI_SEEN;
-        if other.syns == 0 {
+        let pairs = other.pairs();
+        if pairs == 0 {
+            self.syns = self.syns.saturating_add(other.syns);
             return;
         }
-        if self.syns == 0 {
+        if self.pairable == 0 {
             (self.first, self.misses) = (other.first, other.misses);
             self.seen |= other.seen;
         } else {
             for (test, misses) in other.misses.into_iter().enumerate() {
                 // Of an IPv6 source the destinations are all 0; the ports then tell no session apart.
                 let wide = self.first.dst == 0;
-                if self.compare(test, other.first, wide, misses, other.syns) {
+                if self.compare(test, other.first, wide, misses, pairs) {
                     self.seen |= other.seen & (1 << test);
                 }
             }
         }
         self.syns = self.syns.saturating_add(other.syns);
+        self.pairable = self.pairable.saturating_add(other.pairable);
+    }
+
+    /// SYNs that the pair tests were made with.
+    fn pairs(&self) -> u32 {
+        match self.pairable {
+            u8::MAX => self.syns,
+            few => few.into(),
+        }
     }
 
     /// The tool of the source, 0 for none: a number of `table`.
@@ -163,10 +180,10 @@ impl Evidence {
 
     fn passes(&self, test: usize) -> bool {
         let misses = self.misses.get(test).copied().unwrap_or(u16::MAX);
-        self.syns >= PAIR_SYNS_MIN
+        self.pairs() >= PAIR_SYNS_MIN
             && self.seen & (1 << test) != 0
             && misses != u16::MAX
-            && u32::from(misses).saturating_mul(PAIR_SYNS_PER_MISS) <= self.syns
+            && u32::from(misses).saturating_mul(PAIR_SYNS_PER_MISS) <= self.pairs()
     }
 
     /// Compares a SYN with the first and books `on_pass` or `on_miss` misses; whether it passed.
