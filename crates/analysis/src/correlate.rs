@@ -288,6 +288,12 @@ impl Known {
         found
     }
 
+    /// The ports of which anything is known.
+    #[must_use]
+    pub fn ports(&self) -> Vec<Port> {
+        self.by_port.keys().copied().collect()
+    }
+
     /// How many products and malware are known of a port.
     #[must_use]
     pub fn products(&self, port: Port) -> usize {

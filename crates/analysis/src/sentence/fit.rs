@@ -74,10 +74,10 @@ fn port(candidate: &Candidate, kind: Kind, context: &Context) -> Option<String> 
     }
     let count = candidate.products;
     Some(match (count, context.lang) {
-        (0 | 1, Lang::English) => "nothing else is known of this port".to_owned(),
-        (0 | 1, Lang::Japanese) => "このポートについて他に知られているものはない".to_owned(),
-        (_, Lang::English) => format!("one of {count} known of this port"),
-        (_, Lang::Japanese) => format!("このポートについて知られている{count}件の一つ"),
+        (0 | 1, Lang::English) => "the only product or malware known of this port".to_owned(),
+        (0 | 1, Lang::Japanese) => "このポートについて知られている唯一の製品・マルウェア".to_owned(),
+        (_, Lang::English) => format!("one of {count} products and malware known of this port"),
+        (_, Lang::Japanese) => format!("このポートについて知られている製品・マルウェア{count}件の一つ"),
     })
 }
 
@@ -179,20 +179,20 @@ mod tests {
             (
                 candidate(1, Some(12), false, None),
                 Kind::Vulnerability,
-                "nothing else is known of this port; added to the catalogue 12 days after the onset",
-                "このポートについて他に知られているものはない。カタログへの追加は増加開始の12日後",
+                "the only product or malware known of this port; added to the catalogue 12 days after the onset",
+                "このポートについて知られている唯一の製品・マルウェア。カタログへの追加は増加開始の12日後",
             ),
             (
                 candidate(146, Some(-1_200), true, None),
                 Kind::Vulnerability,
-                "one of 146 known of this port; added to the catalogue 3 years before the onset, published years earlier",
-                "このポートについて知られている146件の一つ。カタログへの追加は増加開始の3年前（公表は追加より2年以上前）",
+                "one of 146 products and malware known of this port; added to the catalogue 3 years before the onset, published years earlier",
+                "このポートについて知られている製品・マルウェア146件の一つ。カタログへの追加は増加開始の3年前（公表は追加より2年以上前）",
             ),
             (
                 candidate(2, Some(-1), false, Some(98.4)),
                 Kind::Malware,
-                "one of 2 known of this port; first reported 1 day before the onset; 98 % of the increase bear its mark",
-                "このポートについて知られている2件の一つ。最初の報告は増加開始の1日前。増加分の98%にその特徴がある",
+                "one of 2 products and malware known of this port; first reported 1 day before the onset; 98 % of the increase bear its mark",
+                "このポートについて知られている製品・マルウェア2件の一つ。最初の報告は増加開始の1日前。増加分の98%にその特徴がある",
             ),
             (
                 candidate(0, None, false, Some(85.0)),
