@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use chrono::Datelike;
 use hirundo_analysis::correlate::{Entry, Kind, Known, Port};
 
-use crate::period::Day;
+use crate::period::{Day, Lang};
 
 pub use kev::{Catalogue, ENTRIES_MAX, FILE_BYTES_MAX, KevError, ODD_KEPT_MAX, Vulnerability};
 pub use table::{ROWS_MAX, TABLE_BYTES_MAX, Table, TableError};
@@ -35,6 +35,8 @@ pub struct Source {
     pub ports: Vec<Port>,
     /// Its name.
     pub name: String,
+    /// Its name in Japanese, where it is another.
+    pub name_ja: Option<String>,
     /// The page that says so.
     pub url: String,
 }
@@ -42,7 +44,7 @@ pub struct Source {
 /// What a reader is told of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// CVE, or name of the malware or tool.
+    /// CVE, or name of the malware or tool, in English.
     pub title: String,
     /// Vendor, product and kind of vulnerability; empty for malware and tools.
     pub what: String,
@@ -176,7 +178,27 @@ impl Knowledge {
     }
 }
 
+impl Source {
+    /// Its name in a language.
+    #[must_use]
+    pub fn name(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Japanese => self.name_ja.as_deref().unwrap_or(&self.name),
+            Lang::English => &self.name,
+        }
+    }
+}
+
 impl About {
+    /// CVE, or name of the malware or tool, in a language.
+    #[must_use]
+    pub fn title(&self, lang: Lang) -> &str {
+        match self.sources.first() {
+            Some(source) if self.what.is_empty() => source.name(lang),
+            Some(_) | None => &self.title,
+        }
+    }
+
     /// Who says that it is known of that port; for tools, that it has its mark.
     #[must_use]
     pub fn source(&self, port: Port) -> Option<&Source> {

@@ -63,7 +63,7 @@ pub fn chance(chance: Option<Chance>, context: &Context) -> String {
     let Some(chance) = chance else { return "–".to_owned() };
     let (days, ports) = (100.0 * chance.of_days(), 100.0 * chance.of_ports());
     context.either(
-        format!("日の{days:.0}%、ポートの{ports:.0}%"),
+        format!("日の{days:.0}％、ポートの{ports:.0}％"),
         format!("{days:.0} % of days, {ports:.0} % of ports"),
     )
 }
@@ -74,10 +74,10 @@ fn port(candidate: &Candidate, kind: Kind, context: &Context) -> Option<String> 
     }
     let count = candidate.products;
     Some(match (count, context.lang) {
-        (0 | 1, Lang::English) => "the only product or malware known of this port".to_owned(),
-        (0 | 1, Lang::Japanese) => "このポートについて知られている唯一の製品・マルウェア".to_owned(),
-        (_, Lang::English) => format!("one of {count} products and malware known of this port"),
-        (_, Lang::Japanese) => format!("このポートについて知られている製品・マルウェア{count}件の一つ"),
+        (0 | 1, Lang::English) => "the only one known of this port".to_owned(),
+        (0 | 1, Lang::Japanese) => "このポートで唯一の既知のもの".to_owned(),
+        (_, Lang::English) => format!("one of {count} known of this port"),
+        (_, Lang::Japanese) => format!("このポートで既知の{count}件の1つ"),
     })
 }
 
@@ -85,23 +85,23 @@ fn date(candidate: &Candidate, kind: Kind, context: &Context) -> Option<String> 
     let after = candidate.days_after?;
     let span = span(after.unsigned_abs(), context.lang);
     let what = match (kind, context.lang) {
-        (Kind::Vulnerability, Lang::English) => "added to the catalogue",
-        (Kind::Malware | Kind::Tool, Lang::English) => "first reported",
-        (Kind::Vulnerability, Lang::Japanese) => "カタログへの追加は",
-        (Kind::Malware | Kind::Tool, Lang::Japanese) => "最初の報告は",
+        (Kind::Vulnerability, Lang::English) => "added",
+        (Kind::Malware | Kind::Tool, Lang::English) => "seen or reported first",
+        (Kind::Vulnerability, Lang::Japanese) => "追加",
+        (Kind::Malware | Kind::Tool, Lang::Japanese) => "初めて観測・報告",
     };
     let text = match (after, context.lang) {
         (0, Lang::English) => format!("{what} on the day of the onset"),
         (1.., Lang::English) => format!("{what} {span} after the onset"),
         (_, Lang::English) => format!("{what} {span} before the onset"),
-        (0, Lang::Japanese) => format!("{what}増加が始まった日"),
-        (1.., Lang::Japanese) => format!("{what}増加開始の{span}後"),
-        (_, Lang::Japanese) => format!("{what}増加開始の{span}前"),
+        (0, Lang::Japanese) => format!("増加が始まった日に{what}"),
+        (1.., Lang::Japanese) => format!("増加開始の{span}後に{what}"),
+        (_, Lang::Japanese) => format!("増加開始の{span}前に{what}"),
     };
     let late = match (candidate.late, context.lang) {
         (false, _) => "",
         (true, Lang::English) => ", published years earlier",
-        (true, Lang::Japanese) => "（公表は追加より2年以上前）",
+        (true, Lang::Japanese) => "（公表はさらに2年以上前）",
     };
     Some(format!("{text}{late}"))
 }
@@ -110,12 +110,12 @@ fn mark(candidate: &Candidate, context: &Context) -> Option<String> {
     let percent = candidate.mark_percent?;
     Some(if percent >= 1.0 {
         context.either(
-            format!("増加分の{percent:.0}%にその特徴がある"),
+            format!("増加分の{percent:.0}％にその特徴がある"),
             format!("{percent:.0} % of the increase bear its mark"),
         )
     } else {
         context.either(
-            "増加分の10%以上を占めるほどの特徴は見られない".to_owned(),
+            "増加分の10％以上を占めるほどの特徴は見られない".to_owned(),
             "its mark is not borne by 10 % of the increase".to_owned(),
         )
     })
@@ -179,26 +179,26 @@ mod tests {
             (
                 candidate(1, Some(12), false, None),
                 Kind::Vulnerability,
-                "the only product or malware known of this port; added to the catalogue 12 days after the onset",
-                "このポートについて知られている唯一の製品・マルウェア。カタログへの追加は増加開始の12日後",
+                "the only one known of this port; added 12 days after the onset",
+                "このポートで唯一の既知のもの。増加開始の12日後に追加",
             ),
             (
                 candidate(146, Some(-1_200), true, None),
                 Kind::Vulnerability,
-                "one of 146 products and malware known of this port; added to the catalogue 3 years before the onset, published years earlier",
-                "このポートについて知られている製品・マルウェア146件の一つ。カタログへの追加は増加開始の3年前（公表は追加より2年以上前）",
+                "one of 146 known of this port; added 3 years before the onset, published years earlier",
+                "このポートで既知の146件の1つ。増加開始の3年前に追加（公表はさらに2年以上前）",
             ),
             (
                 candidate(2, Some(-1), false, Some(98.4)),
                 Kind::Malware,
-                "one of 2 products and malware known of this port; first reported 1 day before the onset; 98 % of the increase bear its mark",
-                "このポートについて知られている製品・マルウェア2件の一つ。最初の報告は増加開始の1日前。増加分の98%にその特徴がある",
+                "one of 2 known of this port; seen or reported first 1 day before the onset; 98 % of the increase bear its mark",
+                "このポートで既知の2件の1つ。増加開始の1日前に初めて観測・報告。増加分の98％にその特徴がある",
             ),
             (
                 candidate(0, None, false, Some(85.0)),
                 Kind::Tool,
                 "85 % of the increase bear its mark",
-                "増加分の85%にその特徴がある",
+                "増加分の85％にその特徴がある",
             ),
         ] {
             assert_eq!(told(&given, kind, Lang::English), english);

@@ -65,7 +65,7 @@ fn listed(global: &Global, knowledge: &Knowledge, port: Port) -> Result<Done> {
         vec![
             ("known_on", text(each().map(|(_, about)| about.known.clone()))),
             ("kind", text(each().map(|(entry, _)| Some(entry.kind.word(lang))))),
-            ("name", text(each().map(|(_, about)| Some(about.title.clone())))),
+            ("name", text(each().map(|(_, about)| Some(about.title(global.lang()))))),
             ("what", text(each().map(|(_, about)| filled(&about.what)))),
             ("known_of_port", numbers(each().map(|_| products))),
             (
@@ -103,7 +103,7 @@ fn fitting(global: &Global, knowledge: &Knowledge, port: Port, onset: Day) -> Re
             ("score", text(each().map(|told| Some(format!("{:.0}", told.candidate.score))))),
             ("known_on", text(each().map(|told| told.about.known.clone()))),
             ("kind", text(each().map(|told| Some(told.entry.kind.word(context.lang))))),
-            ("name", text(each().map(|told| Some(told.about.title.clone())))),
+            ("name", text(each().map(|told| Some(told.about.title(global.lang()))))),
             ("what", text(each().map(|told| filled(&told.about.what)))),
             ("why", text(each().map(|told| Some(why(told))))),
             (

@@ -90,6 +90,8 @@ struct Sheet {
 struct Service {
     id: String,
     name: String,
+    #[serde(rename = "name-ja")]
+    name_ja: Option<String>,
     ports: Vec<String>,
     source: String,
     any: Vec<Condition>,
@@ -111,6 +113,8 @@ struct Condition {
 struct Malware {
     id: String,
     name: String,
+    #[serde(rename = "name-ja")]
+    name_ja: Option<String>,
     ports: Vec<String>,
     #[serde(default)]
     marks: Vec<String>,
@@ -124,6 +128,8 @@ struct Malware {
 struct Tool {
     id: String,
     name: String,
+    #[serde(rename = "name-ja")]
+    name_ja: Option<String>,
     marks: Vec<String>,
     source: String,
 }
@@ -226,7 +232,7 @@ impl Table {
 
     fn service(&mut self, service: Service) -> Result<(), &'static str> {
         let ports = ports(&service.ports)?;
-        let source = self.source(&service.id, &service.name, &service.source, ports)?;
+        let source = self.source(&service.id, (&service.name, service.name_ja.as_deref()), &service.source, ports)?;
         if service.any.is_empty() || service.any.len() > CONDITIONS_MAX {
             return Err("it has no condition, or too many");
         }
@@ -237,7 +243,7 @@ impl Table {
 
     fn malware(&mut self, malware: Malware) -> Result<(), &'static str> {
         let ports = ports(&malware.ports)?;
-        let source = self.source(&malware.id, &malware.name, &malware.source, ports)?;
+        let source = self.source(&malware.id, (&malware.name, malware.name_ja.as_deref()), &malware.source, ports)?;
         let reported = malware.reported.as_deref().map(reported).transpose()?;
         let entry = Entry {
             known: reported.map(|date| Day::from_date(date).0),
@@ -250,7 +256,7 @@ impl Table {
     }
 
     fn tool(&mut self, tool: Tool) -> Result<(), &'static str> {
-        let source = self.source(&tool.id, &tool.name, &tool.source, Vec::new())?;
+        let source = self.source(&tool.id, (&tool.name, tool.name_ja.as_deref()), &tool.source, Vec::new())?;
         if tool.marks.is_empty() {
             return Err("a tool is known by its marks, and it has none");
         }
@@ -263,7 +269,7 @@ impl Table {
     }
 
     /// What every row has: an id of its own, a name, and a page that says so.
-    fn source(&mut self, id: &str, name: &str, url: &str, ports: Vec<Port>) -> Result<Source, &'static str> {
+    fn source(&mut self, id: &str, names: (&str, Option<&str>), url: &str, ports: Vec<Port>) -> Result<Source, &'static str> {
         let is_id = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
         if id.is_empty() || id.len() > NAME_CHARS_MAX || !id.chars().all(is_id) {
             return Err("its id must be lower-case letters, digits and hyphens");
@@ -271,8 +277,8 @@ impl Table {
         if !self.ids.insert(id.to_owned()) {
             return Err("another row has this id");
         }
-        let cleaned = clean(name, NAME_CHARS_MAX);
-        if cleaned.is_empty() || cleaned != name {
+        let is_name = |name: &str| !name.is_empty() && clean(name, NAME_CHARS_MAX) == name;
+        if !is_name(names.0) || !names.1.is_none_or(is_name) {
             return Err("its name is empty, too long, or holds characters that do not show");
         }
         if url.chars().count() > LINK_CHARS_MAX || link_fault(url).is_some() {
@@ -280,7 +286,8 @@ impl Table {
         }
         Ok(Source {
             ports,
-            name: cleaned,
+            name: names.0.to_owned(),
+            name_ja: names.1.map(str::to_owned),
             url: url.to_owned(),
         })
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::study::Study;
 use crate::knowledge::{About, Knowledge, Source};
-use crate::period::{Day, Period};
+use crate::period::{Day, Lang, Period};
 
 /// Days that could have been the onset as well: those of the period, at least so many up to its last day,
 const DAYS_MIN: i32 = 91;
@@ -107,11 +107,13 @@ fn observed(study: &Study) -> Vec<Port> {
 impl Told<'_> {
     /// Name, and what it is of.
     #[must_use]
-    pub fn name(&self) -> String {
-        if self.about.what.is_empty() {
-            return self.about.title.clone();
+    pub fn name(&self, lang: Lang) -> String {
+        let title = self.about.title(lang);
+        match (self.about.what.as_str(), lang) {
+            ("", _) => title.to_owned(),
+            (what, Lang::English) => format!("{title} ({what})"),
+            (what, Lang::Japanese) => format!("{title}（{what}）"),
         }
-        format!("{} ({})", self.about.title, self.about.what)
     }
 
     /// One line: name, how well, why, how often by chance.
@@ -123,11 +125,11 @@ impl Told<'_> {
         match context.lang {
             hirundo_analysis::Lang::English => {
                 let chance = chance.map_or_else(String::new, |chance| format!("; as good by chance: {chance}"));
-                format!("{word} ({:.0})  {}: {why}{chance}", candidate.score, self.name())
+                format!("{word} ({:.0})  {}: {why}{chance}", candidate.score, self.name(Lang::English))
             }
             hirundo_analysis::Lang::Japanese => {
                 let chance = chance.map_or_else(String::new, |chance| format!("。偶然に同程度: {chance}"));
-                format!("{word}（{:.0}）  {}: {why}{chance}", candidate.score, self.name())
+                format!("{word}（{:.0}）  {}: {why}{chance}", candidate.score, self.name(Lang::Japanese))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is known that fits a phenomenon: a table under its facts, the lists in the appendix, and their references.
 
-use hirundo_analysis::correlate::Fit;
+use hirundo_analysis::correlate::{Fit, Kind};
 use hirundo_analysis::finding::Finding;
 use hirundo_analysis::sentence::fit;
 use hirundo_press::document::{Align, Block, Data, Inline, Reference, Table};
@@ -12,6 +12,7 @@ use crate::period::Lang;
 use crate::report::figures::{number, quoted};
 use crate::report::known::{Fitting, Told, fitting};
 use crate::report::safety::DataKind;
+use crate::view::text::thousands;
 
 /// Candidates shown of a phenomenon.
 const SHOWN_MAX: usize = 5;
@@ -51,7 +52,10 @@ impl Desk<'_> {
     /// What fits a rise; nothing when no catalogue was given, or the finding tells no rise of a port.
     pub(super) fn known(&mut self, id: &str, finding: &Finding) -> Vec<Block> {
         let Some(knowledge) = self.order.known else { return Vec::new() };
-        let Some(fitting) = fitting(self.study, knowledge, finding) else {
+        // What is told may be another course of the subject than its rise.
+        let others = self.study.findings_of(&finding.subject);
+        let mut all = std::iter::once(finding).chain(others);
+        let Some(fitting) = all.find_map(|finding| fitting(self.study, knowledge, finding)) else {
             return Vec::new();
         };
         let heading = Block::Heading(self.say("該当しうる脆弱性・マルウェア・ツール", "What is known that fits"));
@@ -82,7 +86,7 @@ impl Desk<'_> {
             )
         });
         let caption = self.say(
-            &format!("{label}宛てのパケットの増加に該当しうる既知の脆弱性・マルウェア・ツール{of}"),
+            &format!("{label}宛のパケットの増加に該当しうる既知の脆弱性・マルウェア・ツール{of}"),
             &format!("What is known that fits the rise of packets to {label}{of}"),
         );
         let rows = fitting.candidates.iter().take(SHOWN_MAX).map(|told| self.known_row(told)).collect();
@@ -91,9 +95,8 @@ impl Desk<'_> {
             id: id.clone(),
             caption: caption.clone(),
             columns: vec![
-                (self.say("名称", "Name"), Align::Left),
-                (self.say("製品・内容", "Product"), Align::Left),
-                (self.say("判明した日", "Known since"), Align::Left),
+                (self.say("名称", "What"), Align::Left),
+                (self.say("追加・報告日", "Added or reported"), Align::Left),
                 (self.say("適合度（点）", "Fit (points)"), Align::Left),
                 (self.say("理由", "Why"), Align::Left),
             ],
@@ -112,7 +115,7 @@ impl Desk<'_> {
             ),
         };
         self.publish(data, |disclosure| {
-            let shown = [DataKind::Label, DataKind::Label, DataKind::Date, DataKind::Label, DataKind::Label];
+            let shown = [DataKind::Label, DataKind::Date, DataKind::Label, DataKind::Label];
             disclosure.kinds = heads.into_iter().zip(shown).collect();
             disclosure.kinds.extend(COLUMNS.map(|(head, kind)| (head.to_owned(), kind)));
         });
@@ -123,11 +126,22 @@ impl Desk<'_> {
         let (candidate, entry) = (&told.candidate, told.entry);
         let kind = entry.kind.word(self.context.lang);
         let cited = told.source.map(|source| {
-            let text = self.say(&format!("{}について", source.name), &format!("On {}", source.name));
+            let name = source.name(self.order.lang);
+            let text = match entry.kind {
+                Kind::Vulnerability => self.say(&format!("使用するポート: {name}"), &format!("Ports in use: {name}")),
+                Kind::Malware => self.say(&format!("{name}に関する報告"), &format!("Report on {name}")),
+                Kind::Tool => name.to_owned(),
+            };
             self.cite(text, &source.url, String::new())
         });
         let cited = cited.map_or_else(String::new, |number| format!(" [{number}]"));
-        let what = if told.about.what.is_empty() { kind } else { &told.about.what };
+        let title = told.about.title(self.order.lang);
+        let name = match (told.about.what.as_str(), self.order.lang) {
+            ("", Lang::English) => format!("{title} ({kind})"),
+            ("", Lang::Japanese) => format!("{title}（{kind}）"),
+            (what, Lang::English) => format!("{title}, {what}"),
+            (what, Lang::Japanese) => format!("{title}、{what}"),
+        };
         let known = told.about.known.as_deref().unwrap_or("–");
         let later = if told.later {
             self.say("（期間終了後）", " (after the period)")
@@ -136,8 +150,7 @@ impl Desk<'_> {
         };
         let word = candidate.fit.word(self.context.lang);
         vec![
-            told.about.title.clone(),
-            format!("{what}{cited}"),
+            format!("{name}{cited}"),
             format!("{known}{later}"),
             self.say(
                 &format!("{word}（{:.0}）", candidate.score),
@@ -153,8 +166,12 @@ impl Desk<'_> {
             "適合度は、ポート、日付、パケットの特徴が一致する程度を示すもので、原因であることを示すものではありません。",
             "A fit says that port, dates and marks agree; it does not say that this is the cause.",
         );
-        let gap = self.context.lang.gap();
+        let (gap, onset) = (self.context.lang.gap(), fitting.onset.label(self.order.lang));
         let mut add = |text: String| note.push_str(&format!("{gap}{text}"));
+        add(self.say(
+            &format!("増加の始まりは{onset}としました。"),
+            &format!("The rise is taken to begin on {onset}."),
+        ));
         if let Some(chance) = fitting.candidates.iter().find_map(|told| told.candidate.chance) {
             let (days, ports) = (
                 number(Some(100.0 * chance.of_days()), 0),
@@ -162,7 +179,7 @@ impl Desk<'_> {
             );
             add(self.say(
                 &format!(
-                    "表の先頭（ツールを除く）と同程度以上に該当するものは、増加がほかの日に始まったと仮定しても{}日中{}日（{days}%）で、観測されたほかのポートでも{}ポート中{}ポート（{ports}%）で見つかります。",
+                    "表の先頭（ツールを除く）と同程度以上に該当するものは、増加がほかの日に始まったと仮定しても{}日中{}日（{days}％）で、観測されたほかのポートでも{}ポート中{}ポート（{ports}％）で見つかります。",
                     chance.days_of, chance.days, chance.ports_of, chance.ports
                 ),
                 &format!(
@@ -173,8 +190,8 @@ impl Desk<'_> {
         }
         if fitting.candidates.iter().all(|told| told.candidate.fit == Fit::Weak) {
             add(self.say(
-                "いずれの適合度も弱く、偶然の一致と区別できません。",
-                "All of these fits are weak: nothing tells them from coincidence.",
+                "いずれの適合度も弱く、これだけでは増加と結び付けられません。",
+                "All of these fits are weak: by themselves they connect nothing with the rise.",
             ));
         }
         if let Some(rest) = fitting.candidates.len().checked_sub(SHOWN_MAX).filter(|rest| *rest > 0) {
@@ -184,8 +201,8 @@ impl Desk<'_> {
             let number = self.cite_catalogue(catalogue);
             let gap = self.context.lang.gap();
             note.push_str(&self.say(
-                &format!("{gap}脆弱性の日付は、カタログ[{number}]に追加された日です。"),
-                &format!("{gap}Dates of vulnerabilities are those on which they were added to the catalogue [{number}]."),
+                &format!("{gap}脆弱性の日付は、カタログ[{number}]に追加された日です。既知のものとは、そのポートを使用する製品でカタログに脆弱性が掲載されているもの、およびそのポートを狙うマルウェアです。"),
+                &format!("{gap}Dates of vulnerabilities are those on which they were added to the catalogue [{number}]. Known of a port are the products using it that the catalogue has, and malware that tries it."),
             ));
         }
         note
@@ -215,13 +232,9 @@ impl Desk<'_> {
 
     fn catalogue_item(&mut self, catalogue: &Origin) -> Vec<Inline> {
         let number = self.cite_catalogue(catalogue);
-        let Origin {
-            version,
-            entries,
-            odd,
-            placed,
-            ..
-        } = catalogue;
+        let Origin { version, odd, .. } = catalogue;
+        let counted = |number: usize| thousands(&number.to_string());
+        let (entries, placed) = (counted(catalogue.entries), counted(catalogue.placed));
         let left = match (odd, self.order.lang) {
             (0, _) => String::new(),
             (odd, Lang::Japanese) => format!("読めなかった項目は{odd}件です。"),
