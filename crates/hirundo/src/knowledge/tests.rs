@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use hirundo_analysis::correlate::{Fit, Rise};
+
 use super::*;
 
 /// Entries of the real catalogue, for the services of the table.
@@ -83,6 +85,21 @@ fn every_service_fits_an_entry_of_the_catalogue() {
     for (entry, source, _) in table.others() {
         assert!(source.url.starts_with("https://"), "{source:?}");
         assert_eq!(entry.kind == Kind::Tool, source.ports.is_empty(), "{entry:?}");
+    }
+}
+
+/// At ports that everything with a web interface shares, nothing fits any day of four years better than weakly.
+#[test]
+fn shared_ports_fit_weakly_whenever_something_rises() {
+    let known = knowledge(&real()).known;
+    let day = |text: &str| Day::from_date(text.parse().unwrap()).0;
+    for port in [80, 443, 8080].map(|port| (6, port)) {
+        for onset in (day("2021-11-03")..day("2025-08-25")).step_by(5) {
+            let rise = Rise { port, onset, marks: None };
+            for candidate in known.candidates(&rise, (onset - 45, onset + 45), &known.ports()) {
+                assert_eq!(candidate.fit, Fit::Weak, "{port:?} on {}: {candidate:?}", Day(onset));
+            }
+        }
     }
 }
 

@@ -110,7 +110,7 @@ impl Desk<'_> {
             title: caption,
             csv: csv(fitting),
             sql: format!(
-                "-- The rise is found in the counts below. What fits it is computed from the catalogue and the table of\n-- ports, not by SQL: hirundo report findings PERIOD --known PATH\n{}",
+                "/* The rise is found in the counts below. What fits it is computed from the catalogue and the tables of ports,\n   not by SQL: hirundo report findings PERIOD --known PATH */\n{}",
                 self.sql(source_of(finding))
             ),
         };
