@@ -28,8 +28,9 @@ pub const LATE_FACTOR: f64 = 0.5;
 pub const STRONG_POINTS: f64 = 80.0;
 /// Largest part of days (or ports) with a candidate as good at which it may.
 pub const STRONG_CHANCE: f64 = 0.25;
-/// Points from which on a fit may be called moderate.
-pub const MODERATE_POINTS: f64 = 55.0;
+/// Points from which on a fit may be called moderate: more than the best date alone can give where 25 products or more
+/// share the port.
+pub const MODERATE_POINTS: f64 = 60.0;
 /// Largest part of days (or ports) with a candidate as good at which it may.
 pub const MODERATE_CHANCE: f64 = 0.5;
 /// Points below which an entry is no candidate.
@@ -78,6 +79,8 @@ pub struct Entry {
     pub published: Option<i32>,
     /// Year of the day on which it became known.
     pub known_year: Option<i32>,
+    /// Whether it was there when the list it is from began, so that its day says nothing.
+    pub founding: bool,
     /// Marks that its packets bear.
     pub marks: Vec<String>,
 }
@@ -145,6 +148,8 @@ pub struct Candidate {
     pub days_after: Option<i64>,
     /// Whether it was published years before it became known here.
     pub late: bool,
+    /// Whether it was there when the list began, so that its day gave no points.
+    pub founding: bool,
     /// Share of the increase that bears its mark, per cent; `None` when it has none, or nobody asked.
     pub mark_percent: Option<f64>,
     /// How often a candidate as good is there by chance; `None` for a tool, which its mark shows.
@@ -365,7 +370,10 @@ fn candidate(at: usize, entry: &Entry, rise: &Rise<'_>, products: usize) -> Cand
     });
     let points = Points {
         port: weights.port / (products.max(1) as f64).sqrt(),
-        date: weights.date * days_after.map_or(0.0, nearness) * if late { LATE_FACTOR } else { 1.0 },
+        date: match days_after {
+            Some(days) if !entry.founding => weights.date * nearness(days) * if late { LATE_FACTOR } else { 1.0 },
+            Some(_) | None => 0.0,
+        },
         mark: weights.mark * mark_percent.unwrap_or(0.0) / 100.0,
     };
     Candidate {
@@ -375,6 +383,7 @@ fn candidate(at: usize, entry: &Entry, rise: &Rise<'_>, products: usize) -> Cand
         products,
         days_after,
         late,
+        founding: entry.founding,
         mark_percent,
         chance: None,
         fit: Fit::Weak,

@@ -138,6 +138,7 @@ impl Knowledge {
                 known: Some(vulnerability.added.0),
                 published: vulnerability.published(),
                 known_year: Some(vulnerability.added.to_date().year()),
+                founding: vulnerability.added == kev::FIRST_DAY,
                 marks: Vec::new(),
             });
             about.push(About {

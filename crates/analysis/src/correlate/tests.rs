@@ -16,6 +16,7 @@ fn vulnerability(id: &str, product: &str, ports: &[u16], known: Day) -> Entry {
         known: Some(known),
         published: Some(2022),
         known_year: Some(2022),
+        founding: false,
         marks: Vec::new(),
     }
 }
@@ -110,6 +111,15 @@ fn what_was_published_long_before_counts_for_half() {
     assert!(found.late && found.points.date == 25.0 && found.fit == Fit::Moderate, "{found:?}");
 }
 
+/// What was there from the beginning was known before: its day says nothing.
+#[test]
+fn what_was_there_when_the_list_began_has_no_day() {
+    let mut entry = vulnerability("CVE-2022-1", "router", &[8291], QUARTER.0 + 40);
+    entry.founding = true;
+    let found = best(&Known::new(vec![entry]), &rise_at(8291, QUARTER.0 + 40)).unwrap();
+    assert!(found.founding && found.points.date == 0.0 && found.fit == Fit::Weak, "{found:?}");
+}
+
 /// A port that many products share: every day has a candidate as good, so that none is more than weak.
 #[test]
 fn a_shared_port_fits_always_and_so_weakly() {
@@ -181,7 +191,13 @@ fn a_mark_counts_with_its_share() {
         };
         best(&known, &rise).unwrap()
     };
-    for (percent, expected) in [(100.0, Fit::Moderate), (60.0, Fit::Moderate), (20.0, Fit::Weak), (0.0, Fit::Weak)] {
+    for (percent, expected) in [
+        (100.0, Fit::Moderate),
+        (70.0, Fit::Moderate),
+        (60.0, Fit::Weak),
+        (20.0, Fit::Weak),
+        (0.0, Fit::Weak),
+    ] {
         let found = with(percent);
         assert_eq!(found.fit, expected, "{found:?}");
         assert_eq!(found.mark_percent, Some(percent));

@@ -83,6 +83,9 @@ fn port(candidate: &Candidate, kind: Kind, context: &Context) -> Option<String> 
 
 fn date(candidate: &Candidate, kind: Kind, context: &Context) -> Option<String> {
     let after = candidate.days_after?;
+    if candidate.founding {
+        return Some(context.either("カタログの開始時から掲載".to_owned(), "in the catalogue since it began".to_owned()));
+    }
     let span = span(after.unsigned_abs(), context.lang);
     let what = match (kind, context.lang) {
         (Kind::Vulnerability, Lang::English) => "added",
@@ -160,6 +163,7 @@ mod tests {
             products,
             days_after,
             late,
+            founding: false,
             mark_percent,
             chance: None,
             fit: Fit::Weak,
@@ -204,6 +208,12 @@ mod tests {
             assert_eq!(told(&given, kind, Lang::English), english);
             assert_eq!(told(&given, kind, Lang::Japanese), japanese);
         }
+        let founding = Candidate {
+            founding: true,
+            ..candidate(1, Some(-150), true, None)
+        };
+        let english = "the only one known of this port; in the catalogue since it began";
+        assert_eq!(told(&founding, Kind::Vulnerability, Lang::English), english);
         for (days, english, japanese) in [
             (0, "0 days", "0日"),
             (60, "60 days", "60日"),

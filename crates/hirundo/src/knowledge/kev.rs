@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::period::{Day, YEAR_MAX, YEAR_MIN};
 use crate::view::text::is_hidden;
 
+/// The day on which the catalogue began, 2021-11-03, with 287 entries whose numbers go back to 2010.
+pub(super) const FIRST_DAY: Day = Day(18_934);
 /// Largest file: more than ten times that of August 2025.
 pub const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Most entries: 1,404 in August 2025, some 200 more a year.

@@ -327,6 +327,7 @@ fn bare(id: String, kind: Kind, source: &Source) -> Entry {
         known: None,
         published: None,
         known_year: None,
+        founding: false,
         marks: Vec::new(),
     }
 }

@@ -66,6 +66,8 @@ fn the_published_catalogue_is_read_whole() {
         "80/TCP is shared by {}",
         known.known.products((6, 80))
     );
+    let founding = known.known.entries().iter().filter(|entry| entry.founding).count();
+    assert!(founding > 20, "{founding} placed entries are as old as the catalogue");
     // Every service is there for some entry, or it is no use.
     let origin = known.catalogue.unwrap();
     assert!((150..1_404).contains(&origin.placed), "{origin:?}");
@@ -131,6 +133,27 @@ fn what_is_no_catalogue_is_refused_with_a_reason() {
     }
     let error = Catalogue::read(Path::new("/nowhere/kev.json")).unwrap_err().to_string();
     assert!(error.contains("hint: "), "{error}");
+}
+
+/// Cut anywhere it is refused; with any byte changed it is refused, or read with at most one entry less.
+#[test]
+fn damaged_catalogues_are_refused_or_lose_what_is_damaged() {
+    let whole = std::fs::read(SAMPLE).unwrap();
+    let entries = Catalogue::parse(&whole).unwrap().vulnerabilities.len();
+    for at in (0..whole.len() - 2).step_by(53) {
+        assert!(Catalogue::parse(&whole[..at]).is_err(), "cut at {at}");
+        for byte in [0, b'"', b'[', b'}', 0xff] {
+            let mut damaged = whole.clone();
+            damaged[at] = byte;
+            if let Ok(read) = Catalogue::parse(&damaged) {
+                let found = read.vulnerabilities.len();
+                assert!(
+                    found + 1 >= entries && found + read.odd == entries,
+                    "{found} entries with byte {at} as {byte}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

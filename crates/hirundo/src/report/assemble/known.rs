@@ -17,7 +17,7 @@ use crate::view::text::thousands;
 /// Candidates shown of a phenomenon.
 const SHOWN_MAX: usize = 5;
 /// Columns of the data, and what they hold.
-const COLUMNS: [(&str, DataKind); 19] = [
+const COLUMNS: [(&str, DataKind); 21] = [
     ("id", DataKind::Label),
     ("kind", DataKind::Label),
     ("title", DataKind::Label),
@@ -30,6 +30,8 @@ const COLUMNS: [(&str, DataKind); 19] = [
     ("points_date", DataKind::Ratio),
     ("points_mark", DataKind::Ratio),
     ("days_after_onset", DataKind::Extent),
+    ("published_long_before", DataKind::Label),
+    ("since_catalogue_began", DataKind::Label),
     ("known_of_port", DataKind::Extent),
     ("with_mark_percent", DataKind::Ratio),
     ("as_good_days", DataKind::Extent),
@@ -320,6 +322,8 @@ fn csv(fitting: &Fitting<'_>) -> String {
             number(Some(candidate.points.date), 1),
             number(Some(candidate.points.mark), 1),
             candidate.days_after.map_or_else(String::new, |days| days.to_string()),
+            candidate.late.to_string(),
+            candidate.founding.to_string(),
             candidate.products.to_string(),
             number(candidate.mark_percent, 0),
             chance(|chance| chance.days),
