@@ -4,6 +4,8 @@
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hirundo/target
 # The demo's captures, lake and figure; `data` is not under version control.
 DEMO = data/demo
+# A sample of CISA's catalogue of exploited vulnerabilities, for the demo alone; docs/report.md says where the whole is.
+KNOWN = crates/hirundo/tests/data/known/known_exploited_vulnerabilities.sample.json
 # Seconds of fuzzing, all targets together.
 FUZZ_SECS = 600
 
@@ -34,8 +36,9 @@ demo: geo fonts build ## Simulate two quarters, ingest them, show rankings and a
 	run top ports --period 2022Q2 -n 5; \
 	run top regions --period 2022Q2 -n 5; \
 	run trend ports --period 2022Q2; \
+	run known 37777/tcp --known "$(KNOWN)"; \
 	run report investigate 2022Q2 --dir "$(DEMO)/reports"; \
-	run report 2022Q2 --lang ja,en --dir "$(DEMO)/reports"; \
+	run report 2022Q2 --lang ja,en --dir "$(DEMO)/reports" --known "$(KNOWN)"; \
 	printf '\n%s\n' \
 		"That was simulated traffic; its truth is in $(DEMO)/captures/truth.json. Its quarterly report:" \
 		"  $(DEMO)/reports/2022Q2/2022Q2.en.html   2022Q2.en.pdf   2022Q2.ja.html   2022Q2.ja.pdf" \

@@ -5,6 +5,7 @@ pub mod attack;
 pub mod campaign;
 mod change;
 pub mod changefinder;
+pub mod correlate;
 pub mod course;
 mod cross;
 mod daily;

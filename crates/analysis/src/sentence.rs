@@ -7,6 +7,7 @@ pub mod behaviour;
 mod calendar;
 mod course;
 mod english;
+pub mod fit;
 mod japanese;
 mod number;
 pub mod observation;

@@ -115,6 +115,10 @@ pub enum Command {
     Collect(centre::Collect),
     /// Look at batches that were refused or held, release or delete them
     Quarantine(centre::Quarantine),
+    /// Say what is known of a port: vulnerabilities, malware
+    ///
+    /// Out of the program's own table of ports and the catalogue that --known names. Needs no lake.
+    Known(KnownOf),
     /// Print reference pages: tables, functions, marks, databases
     Docs {
         /// Which page
@@ -300,6 +304,9 @@ pub enum ReportCommand {
         /// What it shows.
         #[command(flatten)]
         extent: ReportExtent,
+        /// What is known of ports.
+        #[command(flatten)]
+        known: Knowing,
     },
     /// Say what is missing or no longer agrees with the data; exit status 1 when something is
     ///
@@ -310,6 +317,9 @@ pub enum ReportCommand {
         /// 2022Q2, 2022-04, 2022-06-26
         #[arg(default_value = "last quarter")]
         period: String,
+        /// What is known of ports.
+        #[command(flatten)]
+        known: Knowing,
     },
     /// Make up a host investigation of the period's Mirai-type sources, for demonstrations
     Investigate {
@@ -403,6 +413,30 @@ pub struct ReportOptions {
     /// Folder with the fonts for the PDF (setup/fonts.sh brings them)
     #[arg(long, env = "HIRUNDO_FONTS", value_name = "DIR")]
     pub fonts: Option<PathBuf>,
+    /// What is known of ports.
+    #[command(flatten)]
+    pub known: Knowing,
+}
+
+/// Where it stands what is known of ports.
+#[derive(Clone, Debug, Args)]
+pub struct Knowing {
+    /// CISA's known_exploited_vulnerabilities.json, tables of ports of your own (.toml), or folders of them
+    #[arg(long = "known", env = "HIRUNDO_KNOWN", value_name = "PATH", value_delimiter = ',')]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Options of `known`.
+#[derive(Clone, Debug, Args)]
+pub struct KnownOf {
+    /// The port: 8291/tcp, 161/udp
+    pub port: String,
+    /// First day of a rise, for how well each fits it: 2022-05-21
+    #[arg(long, value_name = "DATE")]
+    pub onset: Option<String>,
+    /// What is known of ports.
+    #[command(flatten)]
+    pub known: Knowing,
 }
 
 /// Options of `query`.

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod ingest;
 pub mod intel;
 pub mod investigation;
+pub mod knowledge;
 pub mod period;
 pub mod plot;
 pub mod report;

@@ -8,6 +8,7 @@ pub mod commentary;
 pub mod devices;
 pub mod facts;
 pub mod figures;
+pub mod known;
 pub mod names;
 mod nearest;
 pub mod quotes;

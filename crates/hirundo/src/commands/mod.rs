@@ -6,6 +6,7 @@ pub mod collect;
 pub mod docs;
 pub mod export;
 pub mod ingest;
+pub mod known;
 pub mod lake;
 pub mod quarantine;
 pub mod report;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> Result<Done> {
         Command::Sensors(options) => sensors::run(global, &options),
         Command::Collect(options) => collect::run(global, &options),
         Command::Quarantine(command) => quarantine::run(global, &command),
+        Command::Known(options) => known::run(global, &options),
         Command::Docs { page } => docs::run(page),
     }
 }

@@ -9,8 +9,9 @@ use hirundo_press::document::Document;
 use hirundo_press::pdf::Fonts;
 
 use super::{Done, block_on, open_lake, today};
-use crate::cli::{self, Global, ReportAbout, ReportCommand, ReportExtent, ReportForm, ReportOptions};
+use crate::cli::{self, Global, Knowing, ReportAbout, ReportCommand, ReportExtent, ReportForm, ReportOptions};
 use crate::ingest::roster::range;
+use crate::knowledge::Knowledge;
 use crate::period::{Day, Lang, Period};
 use crate::report::annotation::Annotations;
 use crate::report::assemble::{Order, document, edition};
@@ -18,6 +19,8 @@ use crate::report::check::{Files, Known, Problem, Severity, check};
 use crate::report::commentary::Commentary;
 use crate::report::devices::{self, Devices};
 use crate::report::facts::MARK;
+use crate::report::figures::quoted;
+use crate::report::known::{Told, fitting};
 use crate::report::safety::{self, Edition, Rules, Violation};
 use crate::report::study::{Study, on_all_cores};
 use crate::report::{quotes, write};
@@ -40,9 +43,9 @@ const TOP_MAX: usize = 10;
 pub fn run(global: &Global, command: &cli::Report) -> Result<Done> {
     match &command.command {
         None => make(global, &command.options),
-        Some(ReportCommand::Init { about, extent }) => init(global, about, extent),
+        Some(ReportCommand::Init { about, extent, known }) => init(global, about, extent, known),
         Some(ReportCommand::Check(about)) => look(global, about),
-        Some(ReportCommand::Findings { period }) => findings(global, period),
+        Some(ReportCommand::Findings { period, known }) => findings(global, period, known),
         Some(ReportCommand::Investigate { about, seed, out }) => investigate(global, about, *seed, out),
     }
 }
@@ -96,6 +99,7 @@ fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
     };
     fits(&options.extent)?;
     let fonts = fonts(options)?;
+    let known = Knowledge::load(&options.known.paths)?;
     block_on(global, async {
         let (session, study) = study(global, &options.about.period, &options.extent.home).await?;
         let period = study.facts.period;
@@ -119,6 +123,7 @@ fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
                 commentary: &commentary,
                 annotations: &annotations,
                 devices: devices.as_ref(),
+                known: known.as_ref(),
             });
             publishable(&safety::check(&document, &disclosures, &rules), rules.edition)?;
             Ok((format!("{period}.{}", lang.tag()), document))
@@ -271,11 +276,12 @@ async fn found_devices(session: &hirundo_lake::Session, options: &ReportOptions,
     devices::devices(session, &folder, options.recog.as_deref(), MARK, &options.extent.home, period).await
 }
 
-fn init(global: &Global, about: &ReportAbout, extent: &ReportExtent) -> Result<Done> {
+fn init(global: &Global, about: &ReportAbout, extent: &ReportExtent, known: &Knowing) -> Result<Done> {
     fits(extent)?;
+    let known = Knowledge::load(&known.paths)?;
     block_on(global, async {
         let (_session, study) = study(global, &about.period, &extent.home).await?;
-        let skeleton = quotes::skeleton(&study, extent.top, &extent.home);
+        let skeleton = quotes::skeleton(&study, extent.top, &extent.home, known.as_ref());
         let written = skeleton.write(&about.dir, &langs(global))?;
         let mut out = std::io::stdout().lock();
         for path in &written.made {
@@ -316,35 +322,59 @@ fn look(global: &Global, about: &ReportAbout) -> Result<Done> {
     })
 }
 
-fn findings(global: &Global, period: &str) -> Result<Done> {
+fn findings(global: &Global, period: &str, known: &Knowing) -> Result<Done> {
+    let known = Knowledge::load(&known.paths)?;
     block_on(global, async {
         let (_session, study) = study(global, period, HOME_DEFAULT).await?;
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let fits = quotes::fits(&study, global.lang(), known.as_ref());
+        let of = |id: &str| fits.get(id).map_or(&[][..], Vec::as_slice);
         match global.format {
-            Format::Json => {
-                let json = serde_json::json!({
-                    "period": [study.facts.period.first().to_date().to_string(), study.facts.period.last().to_date().to_string()],
-                    "series": study.series.len(),
-                    "expected_false_alarms": study.false_alarms,
-                    "findings": study.findings,
-                });
-                writeln!(out, "{json}")?;
-            }
+            Format::Json => writeln!(out, "{}", findings_json(&study, known.as_ref()))?,
             Format::Csv => {
-                writeln!(out, "id,surprise,sentence")?;
+                let head = if known.is_some() { ",fits" } else { "" };
+                writeln!(out, "id,surprise,sentence{head}")?;
                 for noted in quotes::noted(&study, global.lang()) {
-                    let sentence = crate::report::figures::quoted(&noted.sentence);
-                    writeln!(out, "{},{:.2},{sentence}", noted.id, noted.surprise)?;
+                    let sentence = quoted(&noted.sentence);
+                    write!(out, "{},{:.2},{sentence}", noted.id, noted.surprise)?;
+                    if known.is_some() {
+                        write!(out, ",{}", quoted(&of(&noted.id).join(" | ")))?;
+                    }
+                    writeln!(out)?;
                 }
             }
             Format::Table => {
                 for noted in quotes::noted(&study, global.lang()) {
                     writeln!(out, "{:>7.1}  {}\n         {}", noted.surprise, noted.sentence, noted.id)?;
+                    for line in of(&noted.id) {
+                        writeln!(out, "         ~ {line}")?;
+                    }
                 }
             }
         }
         out.flush()?;
         Ok(Done::Yes)
+    })
+}
+
+/// Findings for programs; what fits each stands in it when a catalogue was given.
+fn findings_json(study: &Study, known: Option<&Knowledge>) -> serde_json::Value {
+    let mut findings = serde_json::json!(study.findings);
+    let told = study.findings.iter().zip(findings.as_array_mut().into_iter().flatten());
+    for (finding, value) in told {
+        let fitting = known.and_then(|known| fitting(study, known, finding));
+        if let (Some(fitting), Some(value)) = (fitting, value.as_object_mut()) {
+            let candidates = fitting.candidates.iter().map(Told::json).collect();
+            value.insert("fits".to_owned(), candidates);
+        }
+    }
+    let catalogue = known.and_then(|known| known.catalogue.as_ref());
+    serde_json::json!({
+        "period": [study.facts.period.first().to_date().to_string(), study.facts.period.last().to_date().to_string()],
+        "series": study.series.len(),
+        "expected_false_alarms": study.false_alarms,
+        "catalogue": catalogue.map(|catalogue| catalogue.version.clone()),
+        "findings": findings,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::period::{Lang, Period};
 use crate::plot::Mark;
 
 pub use parse::AnnotationError;
-pub(super) use parse::link_fault;
+pub(crate) use parse::link_fault;
 
 /// Largest file of annotations.
 pub const FILE_BYTES_MAX: usize = 1 << 20;

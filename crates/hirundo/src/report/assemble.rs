@@ -2,6 +2,7 @@
 
 mod appendix;
 mod behaviour;
+mod known;
 mod mirai;
 mod others;
 mod overview;
@@ -21,6 +22,7 @@ use super::names::Names;
 use super::safety::{Disclosure, Edition, Granularity, Rules, Shown};
 use super::study::Study;
 use crate::cli::Tlp;
+use crate::knowledge::Knowledge;
 use crate::period::{Day, Lang};
 use crate::plot::Mark;
 use crate::view::text::thousands;
@@ -50,6 +52,8 @@ pub struct Order<'a> {
     pub annotations: &'a Annotations,
     /// Host investigations.
     pub devices: Option<&'a super::devices::Devices>,
+    /// Vulnerabilities, malware and tools known of ports.
+    pub known: Option<&'a Knowledge>,
 }
 
 /// A document in the making.
@@ -61,6 +65,8 @@ struct Desk<'a> {
     context: Context,
     data: Vec<Data>,
     disclosures: Vec<Disclosure>,
+    /// Pages that the report itself names.
+    cited: Vec<known::Cited>,
 }
 
 /// The document, and what it discloses.
@@ -80,10 +86,13 @@ pub fn document(order: &Order<'_>) -> (Document, Vec<Disclosure>) {
         },
         data: Vec::new(),
         disclosures: Vec::new(),
+        cited: Vec::new(),
     };
     let summary = desk.summary();
     let mut sections = vec![desk.overview(), desk.phenomena()];
-    let references = order.annotations.references(&facts.period, order.lang);
+    let mut appendix = desk.appendix();
+    appendix.numbered = false;
+    let references = desk.references();
     if !references.is_empty() {
         sections.push(section(
             "references",
@@ -91,8 +100,6 @@ pub fn document(order: &Order<'_>) -> (Document, Vec<Disclosure>) {
             vec![Block::References(references)],
         ));
     }
-    let mut appendix = desk.appendix();
-    appendix.numbered = false;
     sections.push(appendix);
     let document = Document {
         lang: match order.lang {

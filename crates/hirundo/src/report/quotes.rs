@@ -7,14 +7,18 @@ use hirundo_analysis::sentence::{Context, Value, sentence, values};
 
 use super::check::Noted;
 use super::commentary::{Fact, Facts, Place};
+use super::known::fitting;
 use super::names::Names;
 use super::skeleton::{Found, Skeleton};
 use super::study::Study;
 use super::{commentary, place_of};
+use crate::knowledge::Knowledge;
 use crate::period::Lang;
 
 /// Findings offered to the analyst.
 const OFFERED_MAX: usize = 200;
+/// What fits a finding, at most.
+const FITS_MAX: usize = 5;
 
 /// Findings that say something, the most surprising first.
 fn told(study: &Study) -> impl Iterator<Item = &Finding> {
@@ -73,10 +77,25 @@ pub fn noted(study: &Study, lang: Lang) -> Vec<Noted> {
     told(study).map(note).collect()
 }
 
+/// What is known that fits findings, by their ids: the best first, a line each.
+pub fn fits(study: &Study, lang: Lang, known: Option<&Knowledge>) -> BTreeMap<String, Vec<String>> {
+    let Some(known) = known else { return BTreeMap::new() };
+    let context = context(study, lang);
+    let lines = |finding: &Finding| -> Option<Vec<String>> {
+        let fitting = fitting(study, known, finding)?;
+        let lines: Vec<String> = fitting.candidates.iter().take(FITS_MAX).map(|told| told.line(&context)).collect();
+        (!lines.is_empty()).then_some(lines)
+    };
+    told(study)
+        .filter_map(|finding| Some((finding.id.clone(), lines(finding)?)))
+        .collect()
+}
+
 /// What the skeletons are made of.
-pub fn skeleton(study: &Study, top: usize, home: &str) -> Skeleton {
+pub fn skeleton(study: &Study, top: usize, home: &str, known: Option<&Knowledge>) -> Skeleton {
     let of = |lang: Lang| {
         let (names, context) = (Names(lang), context(study, lang));
+        let mut fits = fits(study, lang, known);
         let mut places: BTreeMap<Place, Vec<Found>> = BTreeMap::new();
         for finding in told(study) {
             let Some(place) = place_of(study, finding, top, home) else {
@@ -95,6 +114,7 @@ pub fn skeleton(study: &Study, top: usize, home: &str) -> Skeleton {
                 sentence: sentence(finding, &names, &context),
                 surprise: finding.surprise,
                 facts: values(finding).into_iter().map(shown).collect(),
+                fits: fits.remove(&finding.id).unwrap_or_default(),
             });
         }
         places

@@ -30,6 +30,8 @@ pub struct Found {
     pub surprise: f64,
     /// What can be quoted: name of the fact, and its value as that language writes it (`5.2倍`, `18 May`).
     pub facts: Vec<(String, String)>,
+    /// What is known that fits it, a line each; to look at, and no cause.
+    pub fits: Vec<String>,
 }
 
 /// What the files of a period are made of.
@@ -71,6 +73,7 @@ struct Words {
     more: &'static str,
     finding: &'static str,
     surprise: &'static str,
+    fits: &'static str,
     todo: &'static str,
 }
 
@@ -85,6 +88,7 @@ const JAPANESE: Words = Words {
     more: "ほか",
     finding: "ID",
     surprise: "意外さ",
+    fits: "該当しうるもの（原因とは限らない）",
     todo: "TODO",
 };
 
@@ -100,6 +104,7 @@ For a section about one finding, add a line like the marks of places below, with
     more: "and further",
     finding: "ID",
     surprise: "surprise",
+    fits: "fits (which is no cause)",
     todo: "TODO",
 };
 
@@ -198,6 +203,9 @@ fn listed(found: &[Found], words: &Words) -> String {
             links.join("  ")
         );
         debug_assert!(lines.is_ok(), "writing to a string does not fail");
+        for fit in &one.fits {
+            text.push_str(&format!("  {}: {}\n", words.fits, quiet(fit)));
+        }
     }
     if let Some(rest) = found.len().checked_sub(FOUND_MAX).filter(|rest| *rest > 0) {
         text.push_str(&format!("\n* {} {rest}\n", words.more));

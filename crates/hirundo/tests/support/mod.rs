@@ -37,6 +37,7 @@ pub(crate) fn settle<I: IntoIterator<Item: AsRef<OsStr>>>(mut command: Command, 
     for name in [
         "HIRUNDO_LAKE",
         "HIRUNDO_GEO",
+        "HIRUNDO_KNOWN",
         "HIRUNDO_LANG",
         "HIRUNDO_LOG",
         "LC_CTYPE",

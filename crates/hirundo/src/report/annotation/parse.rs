@@ -365,7 +365,7 @@ fn day(value: &DeValue<'_>) -> Option<Day> {
 }
 
 /// What is wrong with an address of the Web, by its form alone.
-pub(in super::super) fn link_fault(link: &str) -> Option<&'static str> {
+pub(crate) fn link_fault(link: &str) -> Option<&'static str> {
     let Some((scheme, rest)) = link.split_once("://") else {
         return Some("which is no address of the Web");
     };

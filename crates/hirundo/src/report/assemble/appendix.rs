@@ -75,6 +75,7 @@ impl Desk<'_> {
                 .blocks
                 .push(Block::List(databases.map(|text| vec![Inline::Text(text.clone())]).collect()));
         }
+        whole.blocks.extend(self.lists_consulted());
         whole
     }
 

@@ -124,6 +124,7 @@ impl<'a> Desk<'a> {
         let mut facts = self.story(&findings, id);
         facts.extend(self.origin(finding, id));
         part.blocks.push(Block::Facts(facts));
+        part.blocks.extend(self.known(id, finding));
         self.comment(place, &mut part.blocks);
         part
     }
@@ -436,7 +437,7 @@ impl Desk<'_> {
 }
 
 /// Which daily counts a finding rests on.
-fn source_of(finding: &Finding) -> &'static str {
+pub(super) fn source_of(finding: &Finding) -> &'static str {
     match &finding.subject {
         Subject::Port { .. } | Subject::PortRegion { .. } => "ports",
         Subject::Region(_) | Subject::Total => "regions",

@@ -16,6 +16,7 @@ fn skeleton() -> Skeleton {
             (format!("{id}.factor"), factor.to_owned()),
             (format!("{id}.from"), "2022-05-08".to_owned()),
         ],
+        fits: vec!["weak (20)  CVE-2022-0001 --> product".to_owned()],
     };
     let places = |sentence: &str, factor: &str| {
         let small = found("port-80-tcp.packets.trend.2022-04-01", 2.0, "small --> text", "2");
