@@ -3,8 +3,10 @@
 mod appendix;
 mod behaviour;
 mod mirai;
+mod notified;
 mod others;
 mod overview;
+mod places;
 
 use std::collections::BTreeMap;
 
@@ -50,6 +52,8 @@ pub struct Order<'a> {
     pub annotations: &'a Annotations,
     /// Host investigations.
     pub devices: Option<&'a super::devices::Devices>,
+    /// What became of the addresses notified.
+    pub followed: Option<&'a super::followed::Followed>,
 }
 
 /// A document in the making.

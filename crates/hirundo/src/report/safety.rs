@@ -232,7 +232,8 @@ impl Rules {
     }
 
     /// Last day that data may speak of.
-    fn newest(&self) -> Day {
+    #[must_use]
+    pub fn newest(&self) -> Day {
         self.made.plus(-i32::from(self.delay_days))
     }
 }

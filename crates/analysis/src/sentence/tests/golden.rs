@@ -55,6 +55,7 @@ fn all(lang: Lang) -> String {
         ("observation", observations(lang)),
         ("populations", populations(lang)),
         ("behaviour", super::behaviours::sentences(lang)),
+        ("done", super::done::sentences(lang)),
     ] {
         text.push_str(&format!("# {title}\n"));
         for sentence in sentences {
