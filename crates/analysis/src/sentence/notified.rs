@@ -78,10 +78,10 @@ fn later(outcome: &Outcome, lang: Lang) -> String {
 fn seen(outcome: &Outcome, least: u64, context: &Context) -> Option<String> {
     let (when, known) = (later(outcome, context.lang), count(outcome.known));
     if outcome.seen < least {
-        let seen = count(least);
+        let (seen, most) = (count(least), format!("{:.0}", (100.0 * least as f64 / outcome.known as f64).ceil()));
         return Some(context.either(
-            format!("{when}に引き続き観測されたものは、{known}件のうち{seen}件未満でした。"),
-            format!("{when}, fewer than {seen} of {known} addresses were still seen."),
+            format!("{when}に引き続き観測されたものは、{known}件のうち{seen}件未満（{most}％未満）でした。"),
+            format!("{when}, fewer than {seen} of {known} addresses (less than {most} %) were still seen."),
         ));
     }
     let (seen, share) = (count(outcome.seen), outcome.share()?);
@@ -108,12 +108,19 @@ fn compared(outcome: &Outcome, least: u64, context: &Context) -> Vec<String> {
         format!("通知していない同様の送信元IPアドレス{number}件では、この割合は{percent}（{interval}）でした。"),
         format!("Of {number} comparable addresses that were not notified, {percent} ({interval}) were."),
     )];
-    texts.extend(
-        outcome
-            .difference()
-            .filter(|_| outcome.seen >= least)
-            .map(|difference| difference_of(&difference, context)),
-    );
+    let at_most = Outcome {
+        matched_seen: least.saturating_sub(1).min(outcome.matched),
+        ..*outcome
+    };
+    if outcome.seen >= least {
+        texts.extend(outcome.difference().map(|difference| difference_of(&difference, context)));
+    } else if at_most.difference().is_some_and(|most| most.interval.high < 0.0) {
+        // Whatever the small number is, it is less.
+        texts.push(context.either(
+            "通知した送信元IPアドレスの割合は、これを明らかに下回っています。".to_owned(),
+            "The share of the notified is clearly lower.".to_owned(),
+        ));
+    }
     texts
 }
 

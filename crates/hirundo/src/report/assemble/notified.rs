@@ -2,7 +2,7 @@
 
 use hirundo_analysis::notified::{Group, Outcome, RECENT_DAYS, Share, WINDOW_DAYS};
 use hirundo_analysis::sentence::notified::{self as told, Notified};
-use hirundo_press::document::{Align, Block, Fact, Section, Table};
+use hirundo_press::document::{Align, Block, Fact, Inline, Section, Table};
 
 use super::{Desk, count, section};
 use crate::report::commentary::Place;
@@ -74,15 +74,19 @@ impl Desk<'_> {
             let table = self.notified_table(followed, &rows);
             part.blocks.push(table);
             part.blocks.push(Block::Facts(self.sourced(facts, data)));
-            if all.outcomes.iter().any(|outcome| outcome.known as f64 >= COUNT_MIN) {
-                let table = self.still_seen_table(followed, &rows);
-                part.blocks.push(table);
+            for (at, outcome) in all.outcomes.iter().enumerate() {
+                let id = format!("table-still-seen-{}", outcome.later);
+                let is_told = outcome.known as f64 >= COUNT_MIN;
+                if is_told {
+                    let table = self.still_seen_table(&id, followed, &rows, at);
+                    part.blocks.push(table);
+                }
+                let seen = told::still_seen(outcome, whole(COUNT_MIN), &self.context).into_iter();
+                let data = if is_told { id.as_str() } else { data };
+                part.blocks.push(Block::Facts(self.sourced(seen.collect(), data)));
             }
-            let outcomes = all.outcomes.iter();
-            let seen: Vec<String> = outcomes
-                .filter_map(|outcome| told::still_seen(outcome, whole(COUNT_MIN), &self.context))
-                .collect();
-            part.blocks.push(Block::Facts(self.sourced(seen, "table-still-seen")));
+            let note = self.compared_note(followed);
+            part.blocks.push(Block::Paragraph(vec![Inline::Text(note)]));
             if !self.order.rules.edition.is_public() {
                 let table = self.recipient_table(followed);
                 part.blocks.push(table);
@@ -107,8 +111,8 @@ impl Desk<'_> {
     }
 
     fn notified_table(&mut self, followed: &Followed, rows: &[Row<'_>]) -> Block {
-        let notified = column(rows, |group| Some(group.notified));
-        let recent = column(rows, |group| Some(group.followed));
+        let notified = column(rows, |group| group.notified);
+        let recent = column(rows, |group| group.followed);
         let cells = rows.iter().zip(notified).zip(recent);
         let table = Table {
             id: "table-notified".to_owned(),
@@ -118,90 +122,92 @@ impl Desk<'_> {
                 (self.say("通知したIPアドレス数", "Addresses notified"), Align::Right),
                 (self.say("うち追跡対象のIPアドレス数", "Of them, addresses followed"), Align::Right),
             ],
-            rows: cells.map(|((row, notified), recent)| vec![row.name.clone(), notified, recent]).collect(),
-            note: Some(self.note(followed, &self.say(
-                &format!("期間中に複数回通知したIPアドレスは、最初の通知で数えています。追跡対象は、通知の日までの{RECENT_DAYS}日間に観測されていたもの。"),
-                &format!("An address that was notified several times in the period counts with the first. Followed: seen in the {RECENT_DAYS} days up to the notification."),
-            ))),
+            rows: cells
+                .map(|((row, notified), recent)| vec![row.name.clone(), notified, recent])
+                .collect(),
+            note: None,
             data: Some("table-notified".to_owned()),
         };
-        self.of_notified(table, followed, |_| {})
+        let note = self.say(
+            &format!("期間中に複数回通知したIPアドレスは、最初の通知で数えています。追跡対象は、通知の日までの{RECENT_DAYS}日間に観測されていたもの。"),
+            &format!("An address that was notified several times in the period counts with the first. Followed: seen in the {RECENT_DAYS} days up to the notification."),
+        );
+        let note = Some(self.note(followed, &self.small(&table, &note)));
+        self.of_notified(Table { note, ..table }, followed, |_| {})
     }
 
-    fn still_seen_table(&mut self, followed: &Followed, rows: &[Row<'_>]) -> Block {
-        let mut cells: Vec<Vec<String>> = Vec::new();
-        let later: Vec<i32> = followed.all.outcomes.iter().map(|outcome| outcome.later).collect();
-        for (at, later) in later.into_iter().enumerate() {
-            let outcome = |group: &Group| group.outcomes.get(at).copied().unwrap_or_default();
-            let known = column(rows, |group| Some(outcome(group).known));
-            let seen = column(rows, |group| Some(outcome(group).seen));
-            let others = column(rows, |group| Some(outcome(group).others));
-            let days = self.say(
-                &format!("{later}～{}日後", later + WINDOW_DAYS - 1),
-                &format!("{later}–{}", later + WINDOW_DAYS - 1),
-            );
-            for (((row, known), seen), others) in rows.iter().zip(known).zip(seen).zip(others) {
-                let outcome = outcome(row.group);
-                let own = share(&known, &seen, outcome.share(), outcome.known as f64);
-                let compared = (outcome.others as f64 >= COUNT_MIN && outcome.matched as f64 >= COUNT_MIN)
-                    .then(|| outcome.others())
-                    .flatten();
-                let of_others = compared.map_or_else(|| UNTOLD.to_owned(), |share| ranged(&share));
-                let difference = difference(&outcome, &own, &of_others);
-                cells.push(vec![
-                    days.clone(),
-                    row.name.clone(),
-                    known,
-                    seen,
-                    own,
-                    others,
-                    of_others,
-                    difference,
-                ]);
-            }
-        }
+    /// Those still seen in one of the weeks looked at.
+    fn still_seen_table(&mut self, id: &str, followed: &Followed, rows: &[Row<'_>], at: usize) -> Block {
+        let outcome = |group: &Group| group.outcomes.get(at).copied().unwrap_or_default();
+        let known = column(rows, |group| outcome(group).known);
+        let seen = column(rows, |group| outcome(group).seen);
+        // An address may serve as comparison for several kinds: these are no parts of a whole.
+        let others = rows.iter().map(|row| count(outcome(row.group).others as f64));
+        let cells = rows.iter().zip(known).zip(seen).zip(others).map(|(((row, known), seen), others)| {
+            let outcome = outcome(row.group);
+            let own = share(&known, &seen, outcome.share(), outcome.known as f64);
+            let compared = (outcome.others as f64 >= COUNT_MIN && outcome.matched as f64 >= COUNT_MIN).then(|| outcome.others());
+            let of_others = compared.flatten().map_or_else(|| UNTOLD.to_owned(), |share| ranged(&share));
+            let difference = difference(&outcome, &own, &of_others);
+            vec![row.name.clone(), known, seen, own, others, of_others, difference]
+        });
+        let from = outcome(&followed.all).later;
+        let to = from + WINDOW_DAYS - 1;
         let percent = self.say("割合（%）", "Share (%)");
         let of_others = self.say("通知なしの割合（%）", "Share, not notified (%)");
-        let difference = self.say("差（%ポイント）", "Difference (% points)");
+        let difference = self.say("差（ポイント）", "Difference (points)");
         let ratios = [percent.clone(), of_others.clone(), difference.clone()];
-        let days = self.say("経過日数", "Days later");
         let table = Table {
-            id: "table-still-seen".to_owned(),
+            id: id.to_owned(),
             caption: self.say(
-                "通知後も観測された送信元IPアドレスと、通知していないものとの比較",
-                "Source addresses still seen after notification, beside those not notified",
+                &format!("通知の{from}～{to}日後に観測された送信元IPアドレスと、通知していないものとの比較"),
+                &format!("Source addresses still seen {from} to {to} days after notification, beside those not notified"),
             ),
             columns: vec![
-                (days.clone(), Align::Left),
                 (self.say("通知先", "Recipients"), Align::Left),
-                (self.say("対象のIPアドレス数", "Addresses"), Align::Right),
-                (self.say("観測されたIPアドレス数", "Addresses seen"), Align::Right),
+                (self.say("対象アドレス数", "Addresses"), Align::Right),
+                (self.say("観測されたアドレス数", "Addresses seen"), Align::Right),
                 (percent, Align::Right),
-                (self.say("通知なしのIPアドレス数", "Addresses not notified"), Align::Right),
+                (self.say("通知なしのアドレス数", "Addresses not notified"), Align::Right),
                 (of_others, Align::Right),
                 (difference, Align::Right),
             ],
-            rows: cells,
-            note: Some(self.note(followed, &self.compared_note(followed))),
-            data: Some("table-still-seen".to_owned()),
+            rows: cells.collect(),
+            note: None,
+            data: Some(id.to_owned()),
         };
-        self.of_notified(table, followed, |disclosure| {
-            disclosure.kinds.insert(days, DataKind::Label);
+        let intervals = self.say("括弧内は95%信頼区間。", "In parentheses, 95 % confidence intervals.");
+        let note = self.small(&table, &intervals);
+        let note = Some(self.note(followed, &note));
+        self.of_notified(Table { note, ..table }, followed, |disclosure| {
             disclosure.kinds.extend(ratios.map(|head| (head, DataKind::RatioOfTold)));
         })
     }
 
+    /// A note with what stands in the table for small numbers.
+    fn small(&self, table: &Table, note: &str) -> String {
+        let is_untold = table.rows.iter().flatten().any(|cell| cell == UNTOLD);
+        if !is_untold {
+            return note.to_owned();
+        }
+        self.say(
+            &format!("{note}「–」は、数が少ないため、または他の数から少数の値が計算できるため示さないもの。"),
+            &format!("{note} –: not told, because it is small or a small number could be computed from it."),
+        )
+    }
+
+    /// How the comparison is made, and what it does not say.
     fn compared_note(&self, followed: &Followed) -> String {
         let sample = match followed.one_in {
             ..=1 => String::new(),
             one_in => self.say(
-                &format!("通知していないIPアドレスは、{one_in}件に1件の割合で抽出。"),
-                &format!(" Of those not notified, one in {one_in} was looked at."),
+                &format!("比較対象は、{one_in}件に1件の割合で抽出しています。"),
+                &format!(" One in {one_in} of them was looked at."),
             ),
         };
         self.say(
-            &format!("括弧内は95%信頼区間。通知なし: 通知したものと同じ地域・同じツールの特徴を持ち、最後に観測された日も同じで、その時点で通知していないIPアドレス。その割合は、通知したものの構成に合わせて重み付けしている。{sample}観測されなくなったことは、対処されたことを必ずしも意味しない（IPアドレスの変更などにもよる）。通知先は無作為に選ばれていないため、差のすべてが通知の効果とは限らない。"),
-            &format!("In parentheses, 95 % confidence intervals. Not notified: addresses of the same region and the mark of the same tool, last seen on the same day before the notification, that had not been notified by then; their share is weighted to the mixture of the notified.{sample} An address that is seen no more has not necessarily been mended; it may have changed hands. The notified were not chosen by lot, so a difference need not be the work of notification alone."),
+            &format!("比較対象は、通知した送信元IPアドレスと同じ地域・同じツールの特徴を持ち、最後に観測された日も同じで、その時点で通知していないものです。割合は、通知したものの構成に合わせて重み付けしています。{sample}観測されなくなったことは、必ずしも対処されたことを意味しません（IPアドレスの利用者の変更などにもよります）。また、通知先は無作為に選ばれたものではないため、差のすべてが通知の効果とは限りません。"),
+            &format!("Those compared are addresses of the same region, with the mark of the same tool, last seen on the same day, that had not been notified by then; their share is weighted to the mixture of the notified.{sample} An address that is no longer seen has not necessarily been mended; it may have changed hands. And the notified were not chosen by lot, so a difference need not be the work of notification alone."),
         )
     }
 
@@ -282,8 +288,8 @@ impl Desk<'_> {
 }
 
 /// A column of counts: all is the last row and is told when it is not small; of the others none that could be computed.
-fn column(rows: &[Row<'_>], of: impl Fn(&Group) -> Option<u64>) -> Vec<String> {
-    let values: Vec<f64> = rows.iter().map(|row| of(row.group).unwrap_or_default() as f64).collect();
+fn column(rows: &[Row<'_>], of: impl Fn(&Group) -> u64) -> Vec<String> {
+    let values: Vec<f64> = rows.iter().map(|row| of(row.group) as f64).collect();
     let (parts, _) = values.split_at(values.len().saturating_sub(1));
     let untold = untold(parts).into_iter().chain([false]);
     let cell = |(value, untold): (&f64, bool)| {
@@ -334,4 +340,70 @@ fn ranged(share: &Share) -> String {
         percent(share.interval.low),
         percent(share.interval.high)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(notified: &[u64]) -> Vec<Group> {
+        let group = |notified: &u64| Group {
+            notified: *notified,
+            ..Group::default()
+        };
+        notified.iter().map(group).collect()
+    }
+
+    #[test]
+    fn a_small_kind_cannot_be_computed_from_the_others() {
+        for (notified, expected) in [
+            (&[84, 20, 5, 109][..], &["84", "–", "<10", "109"][..]),
+            (&[84, 25, 109], &["84", "25", "109"]),
+            (&[4, 3, 7], &["<10", "<10", "<10"]),
+            (&[1_234], &["1,234"]),
+            (&[], &[]),
+        ] {
+            let groups = groups(notified);
+            let rows: Vec<Row<'_>> = groups
+                .iter()
+                .map(|group| Row {
+                    name: String::new(),
+                    group,
+                })
+                .collect();
+            assert_eq!(column(&rows, |group| group.notified), expected);
+        }
+    }
+
+    #[test]
+    fn shares_and_differences_are_told_only_of_what_is() {
+        let outcome = Outcome {
+            known: 200,
+            seen: 130,
+            matched: 200,
+            matched_seen: 130,
+            others: 1_234,
+            others_share: 0.8,
+            others_effective: 900.0,
+            ..Outcome::default()
+        };
+        let own = share("200", "130", outcome.share(), 200.0);
+        assert_eq!(own, "65 (58–71)");
+        assert_eq!(difference(&outcome, &own, "80 (77–82)"), "−15 (−22 – −8)");
+        assert_eq!(difference(&outcome, "<5", "80 (77–82)"), UNTOLD);
+        assert_eq!(difference(&outcome, &own, UNTOLD), UNTOLD);
+        assert_eq!(share("200", "<10", outcome.share(), 200.0), "<5");
+        for (known, seen) in [("–", "130"), ("200", "–"), ("<10", "<10")] {
+            assert_eq!(share(known, seen, outcome.share(), 200.0), UNTOLD, "{known} {seen}");
+        }
+        let same = Outcome {
+            others_share: 0.652,
+            ..outcome
+        };
+        assert!(
+            difference(&same, &own, "65 (62–68)").starts_with("0 ("),
+            "{}",
+            difference(&same, &own, "65 (62–68)")
+        );
+    }
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use hirundo_analysis::finding::Subject;
 use hirundo_analysis::place::{Difference, Entry, Place as Seen, Places, TOP, View, places};
 use hirundo_analysis::sentence::place::{self as told, Apart, Volumes};
-use hirundo_press::document::{Align, Block, Fact, Section, Table};
+use hirundo_press::document::{Align, Block, Data, Fact, Section, Table};
 
 use super::{Desk, section};
 use crate::report::commentary::Place;
 use crate::report::facts::ports_of;
-use crate::report::figures::portion;
+use crate::report::figures::{portion, quoted};
 use crate::report::rows::whole;
 use crate::report::safety::DataKind;
 use crate::report::study::SENSOR_PORTS;
@@ -176,60 +176,69 @@ impl Desk<'_> {
     }
 
     fn place_table(&mut self, of_groups: &Compared, groups: &[(Where, Sum)]) -> Block {
-        let share = self.say("割合（%）", "Share (%)");
-        let heads: Vec<(String, String)> = groups
-            .iter()
-            .map(|(group, _)| {
-                let name = self.group_name(*group);
-                let share = self.say(&format!("{name}での{share}"), &format!("{share} at {}", lowered(&name)));
-                (name, share)
-            })
-            .collect();
         let mut columns = vec![(self.say("順位", "Rank"), Align::Centre)];
-        for (name, share) in &heads {
-            columns.push((name.clone(), Align::Left));
-            columns.push((share.clone(), Align::Right));
-        }
-        let rows = (0..TOP).map(|rank| {
-            let mut cells = vec![(rank + 1).to_string()];
-            for (at, (_, sum)) in groups.iter().enumerate() {
-                let entry = view(of_groups, at).and_then(|view| view.top.get(rank));
-                cells.push(entry.map_or_else(String::new, |entry| self.port_cell(entry, true)));
-                let is_listed = |entry: &&Entry<Subject>| self.may_be_listed(&entry.key);
-                let share = |entry: &Entry<Subject>| portion(entry.packets as f64, sum.packets as f64, 1);
-                cells.push(entry.filter(is_listed).map_or_else(String::new, share));
+        let names: Vec<String> = groups.iter().map(|(group, _)| self.group_name(*group)).collect();
+        let share = |name: &String| self.say(&format!("{name}（割合）"), &format!("{name} (share)"));
+        let heads: Vec<String> = names.iter().map(share).collect();
+        columns.extend(heads.iter().map(|head| (head.clone(), Align::Left)));
+        let mut rows: Vec<Vec<String>> = (1..=TOP).map(|rank| vec![rank.to_string()]).collect();
+        let mut csv = String::from("place,rank,port,percent,only_here\n");
+        for ((at, (_, sum)), name) in groups.iter().enumerate().zip(&names) {
+            let top = view(of_groups, at).map_or(&[][..], |view| &view.top);
+            for (rank, cells) in rows.iter_mut().enumerate() {
+                let Some(entry) = top.get(rank) else {
+                    cells.push(String::new());
+                    continue;
+                };
+                let is_listed = self.may_be_listed(&entry.key);
+                let (port, percent) = if is_listed {
+                    (self.names.label(&entry.key), portion(entry.packets as f64, sum.packets as f64, 1))
+                } else {
+                    (UNNAMED.to_owned(), String::new())
+                };
+                let only_here = is_listed && entry.only_here;
+                csv.push_str(&format!("{},{},{},{percent},{only_here}\n", quoted(name), rank + 1, quoted(&port)));
+                let percent = if is_listed {
+                    self.say(&format!("　{percent}%"), &format!("  {percent} %"))
+                } else {
+                    percent
+                };
+                cells.push(format!("{port}{percent}{}", if only_here { ONLY_HERE } else { "" }));
             }
-            cells
-        });
+        }
         let sensors: Vec<String> = groups
             .iter()
-            .map(|(group, sum)| {
-                let name = self.group_name(*group);
-                self.say(&format!("{name}{}台", sum.sensors), &format!("{} {}", sum.sensors, lowered(&name)))
-            })
+            .zip(&names)
+            .map(|((_, sum), name)| self.say(&format!("{name}{}台", sum.sensors), &format!("{} {}", sum.sensors, lowered(name))))
             .collect();
         let note = self.say(
             &format!("{}による。割合は、それぞれの全パケットに占める割合。", sensors.join("、")),
             &format!("{}. Shares are of all packets of the group.", sensors.join(" and ")),
         );
+        let caption = self.say(
+            "国内外のセンサーにおける宛先ポート番号の順位",
+            "Destination ports at home and abroad, by rank",
+        );
+        let data = Data {
+            id: "place-groups".to_owned(),
+            title: caption.clone(),
+            csv,
+            sql: self.study.sensor_ports.question.sql.clone(),
+        };
+        self.publish(data, |disclosure| {
+            disclosure.kinds = heads.into_iter().map(|head| (head, DataKind::Label)).collect();
+            disclosure.kinds.insert("place".to_owned(), DataKind::Label);
+            disclosure.kinds.insert("only_here".to_owned(), DataKind::Label);
+        });
         let table = Table {
             id: "place-groups".to_owned(),
-            caption: self.say(
-                "国内外のセンサーにおける宛先ポート番号の順位",
-                "Destination ports at home and abroad, by rank",
-            ),
+            caption,
             columns,
-            rows: rows.collect(),
+            rows,
             note: None,
             data: Some("place-groups".to_owned()),
         };
-        let table = self.noted(table, note);
-        self.table(table, self.study.sensor_ports.question.sql.clone(), |disclosure| {
-            for (name, share) in heads {
-                disclosure.kinds.insert(name, DataKind::Label);
-                disclosure.kinds.insert(share, DataKind::Ratio);
-            }
-        })
+        Block::Table(self.noted(table, note))
     }
 
     fn sensor_table(&mut self, of_sensors: &Compared, shown: &[(usize, String)]) -> Block {

@@ -55,6 +55,7 @@ fn files(japanese: &str, english: &str) -> Files {
         japanese: Some(text(japanese)),
         english: Some(text(english)),
         annotations: Some(String::new()),
+        notified: None,
     }
 }
 
