@@ -35,6 +35,7 @@ demo: geo fonts build ## Simulate two quarters, ingest them, show rankings and a
 	run top regions --period 2022Q2 -n 5; \
 	run trend ports --period 2022Q2; \
 	run report investigate 2022Q2 --dir "$(DEMO)/reports"; \
+	[ -f "$(DEMO)/reports/notified.csv" ] || run report notified 2022Q2 --dir "$(DEMO)/reports"; \
 	run report 2022Q2 --lang ja,en --dir "$(DEMO)/reports"; \
 	printf '\n%s\n' \
 		"That was simulated traffic; its truth is in $(DEMO)/captures/truth.json. Its quarterly report:" \

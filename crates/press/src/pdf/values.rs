@@ -383,24 +383,23 @@ impl Setter<'_> {
 }
 
 /// The widths of columns by those of their heads and of their widest cells, and whether the table is set smaller. Where
-/// there is not room for all on one line, heads take two and then the widest columns as much as they must.
+/// there is not room for all on one line, the longest heads take two, and then the widest columns as much as they must.
 fn widths(heads: &[usize], cells: &[usize]) -> (Vec<usize>, bool) {
-    let sized = |size: &dyn Fn(usize) -> usize, most: usize| -> Vec<usize> {
+    let sized = |head_most: usize, most: usize| -> Vec<usize> {
+        let halved = |head: usize| if head > head_most { head.div_ceil(2) + 1 } else { head };
         let columns = heads.iter().zip(cells);
         columns
-            .map(|(head, cell)| size(*head).max(*cell).clamp(COLUMN_MIN, most.max(COLUMN_MIN)) + COLUMN_GAP)
+            .map(|(head, cell)| halved(*head).max(*cell).clamp(COLUMN_MIN, most) + COLUMN_GAP)
             .collect()
     };
-    let widths = sized(&|head| head, COLUMN_MAX);
-    if widths.iter().sum::<usize>() <= TABLE_COLUMNS_MAX {
-        return (widths, false);
+    let plain = sized(usize::MAX, COLUMN_MAX);
+    if plain.iter().sum::<usize>() <= TABLE_COLUMNS_MAX {
+        return (plain, false);
     }
+    let heads = (COLUMN_MIN..=COLUMN_MAX).rev().map(|head_most| sized(head_most, COLUMN_MAX));
+    let columns = (COLUMN_MIN..=COLUMN_MAX).rev().map(|most| sized(COLUMN_MIN, most));
     let fits = |widths: &Vec<usize>| widths.iter().sum::<usize>() <= TABLE_COLUMNS_DENSE_MAX;
-    let dense = (COLUMN_MIN..=COLUMN_MAX)
-        .rev()
-        .map(|most| sized(&|head| head.div_ceil(2) + 1, most))
-        .find(fits);
-    (dense.unwrap_or_else(|| sized(&|_| 0, COLUMN_MAX)), true)
+    (heads.chain(columns).find(fits).unwrap_or(plain), true)
 }
 
 /// About how many Latin characters wide a text is.
@@ -418,8 +417,9 @@ mod tests {
     fn narrow_columns_keep_their_width_beside_wide_ones() {
         for (heads, cells, expected, dense) in [
             (&[4, 10][..], &[2, 20][..], &[7, 23][..], false),
-            // Heads in two lines are enough.
-            (&[20, 30, 30, 30], &[20, 9, 9, 9], &[23, 19, 19, 19], true),
+            // Set smaller, heads have room; then the longest take two lines.
+            (&[20, 24, 24, 24], &[20, 9, 9, 9], &[23, 27, 27, 27], true),
+            (&[20, 30, 25, 20], &[20, 9, 9, 9], &[23, 19, 28, 23], true),
             // The widest gives way, the day beside it does not.
             (&[4, 4, 4, 8], &[36, 36, 36, 12], &[29, 29, 29, 15], true),
         ] {

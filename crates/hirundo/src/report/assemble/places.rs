@@ -198,22 +198,18 @@ impl Desk<'_> {
                 };
                 let only_here = is_listed && entry.only_here;
                 csv.push_str(&format!("{},{},{},{percent},{only_here}\n", quoted(name), rank + 1, quoted(&port)));
-                let percent = if is_listed {
-                    self.say(&format!("　{percent}%"), &format!("  {percent} %"))
-                } else {
-                    percent
-                };
-                cells.push(format!("{port}{percent}{}", if only_here { ONLY_HERE } else { "" }));
+                let cell = if is_listed { self.with_share(&port, &percent) } else { port };
+                cells.push(format!("{cell}{}", if only_here { ONLY_HERE } else { "" }));
             }
         }
         let sensors: Vec<String> = groups
             .iter()
             .zip(&names)
-            .map(|((_, sum), name)| self.say(&format!("{name}{}台", sum.sensors), &format!("{} {}", sum.sensors, lowered(name))))
+            .map(|((_, sum), name)| self.say(&format!("{name}{}台", sum.sensors), &format!("{name}: {}", sum.sensors)))
             .collect();
         let note = self.say(
             &format!("{}による。割合は、それぞれの全パケットに占める割合。", sensors.join("、")),
-            &format!("{}. Shares are of all packets of the group.", sensors.join(" and ")),
+            &format!("{}. Shares are of all packets of the group.", sensors.join("; ")),
         );
         let caption = self.say(
             "国内外のセンサーにおける宛先ポート番号の順位",
@@ -239,6 +235,18 @@ impl Desk<'_> {
             data: Some("place-groups".to_owned()),
         };
         Block::Table(self.noted(table, note))
+    }
+
+    /// A port with its share, within the parentheses that its name ends with, if it does.
+    fn with_share(&self, port: &str, percent: &str) -> String {
+        let within = |close: char, open: &str, between: &str| {
+            port.strip_suffix(close)
+                .map_or_else(|| format!("{port}{open}"), |begin| format!("{begin}{between}"))
+        };
+        self.say(
+            &format!("{}{percent}%）", within('）', "（", "、")),
+            &format!("{}{percent} %)", within(')', " (", ", ")),
+        )
     }
 
     fn sensor_table(&mut self, of_sensors: &Compared, shown: &[(usize, String)]) -> Block {

@@ -60,6 +60,28 @@ fn files(japanese: &str, english: &str) -> Files {
 }
 
 #[test]
+fn notifications_are_looked_at() {
+    let with = |rows: &str| Files {
+        notified: Some(format!("notified,address,kind\n{rows}")),
+        ..files(
+            &format!("[約5倍](fact:{ID}.factor)に増えた。"),
+            &format!("It rose [about 5 times](fact:{ID}.factor)."),
+        )
+    };
+    assert_eq!(problems(&with("2022-05-10,203.0.113.7,isp\n2022-05-11,203.0.113.7,isp\n")), []);
+    let found = problems(&with("2022-05-10,203.0.113.7,isp\n2022-05-10,203.0.113.7,isp\n"));
+    assert!(
+        matches!(found.as_slice(), [one] if one.severity == Severity::Warning && one.line == 3 && one.what.contains("line 2")),
+        "{found:?}"
+    );
+    let found = problems(&with("2022-05-10,203.0.113.7,nobody\n"));
+    assert!(
+        matches!(found.as_slice(), [one] if one.severity == Severity::Error && one.line == 2 && one.hint.contains("csirt")),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn nothing_to_mend_in_good_files() {
     let good = files(
         &format!("[約5倍](fact:{ID}.factor)に、[5月8日](fact:{ID}.from)から増えた。"),
