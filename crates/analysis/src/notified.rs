@@ -498,9 +498,7 @@ impl Tally<'_> {
         let mut squares = vec![[0.0; LATER.len()]; self.groups.len()];
         let mut weights = squares.clone();
         for (address, source) in others.sources() {
-            for weight in &mut weights {
-                *weight = [0.0; LATER.len()];
-            }
+            weights.fill([0.0; LATER.len()]);
             for at in self.cells_of(&source, since.get(&address).copied()) {
                 let Some(cell) = self.cells.get(at) else { continue };
                 let known = LATER.map(|later| self.calendar.is_known(cell.day, later) == Some(true));

@@ -146,7 +146,7 @@ fn the_report_tells_it_in_both_languages() {
                 "5月19日頃から中国",
                 "6月26日にそれまでの約4倍に急増",
                 "日本は、Miraiの特徴を持つパケットの送信元で8位、全送信元で19位でした",
-                "国外のセンサー1台で観測データが得られませんでした",
+                "海外のセンサー1台で観測データが得られませんでした",
             ],
         ),
     ];
@@ -561,16 +561,30 @@ fn notified_addresses_are_followed() {
     let sql = fs::read_to_string(data.join("table-notified.sql")).unwrap();
     assert!(!sql.contains("notified_kept"), "{sql}");
     lake.run(&["query", "--format", "csv", &sql]).expect(0);
-    // To the public no address and no name; to members the names.
-    let published = |folder: &str, tlp: &str| {
-        report(folder, &["2022Q2", "--as", "md,data", "--made", "2022-07-20", "--tlp", tlp])
-            .1
-            .expect(0);
-        fs::read_to_string(dir.join("2022Q2/2022Q2.en.md/report.md")).unwrap()
-    };
-    assert!(!markdown.contains("Example Telecom") && rows.iter().all(|row| !markdown.contains(row[1])));
-    assert!(published("notified", "amber").contains("| Example Telecom 1 | Internet service providers |"));
-    assert!(!published("notified", "green").contains("Example Telecom"));
+}
+
+/// To the public no address and no name; to members the names.
+#[test]
+fn recipients_are_named_to_members() {
+    let dir = quarters().0.place.path("recipients");
+    report("recipients", &["notified", "2022Q2"]).1.expect(0);
+    let text = fs::read_to_string(dir.join("notified.csv")).unwrap();
+    for (tlp, is_named) in [("clear", false), ("green", false), ("amber", true)] {
+        let args = ["2022Q2", "--as", "md,data", "--lang", "en", "--made", "2022-07-20", "--tlp", tlp];
+        report("recipients", &args).1.expect(0);
+        let folder = dir.join("2022Q2/2022Q2.en.md");
+        let markdown = fs::read_to_string(folder.join("report.md")).unwrap();
+        assert_eq!(
+            markdown.contains("| Example Telecom 1 | Internet service providers |"),
+            is_named,
+            "{tlp}"
+        );
+        assert_eq!(folder.join("table-recipients.csv").exists(), is_named, "{tlp}");
+        assert!(
+            text.lines().skip(2).all(|row| !markdown.contains(row.split(',').nth(1).unwrap())),
+            "{tlp}"
+        );
+    }
 }
 
 /// Sources of one population fall silent the day after they were notified, those of another go on.

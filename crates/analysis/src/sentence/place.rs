@@ -42,7 +42,7 @@ pub fn volumes(volumes: &Volumes, context: &Context) -> Option<String> {
     let list = context.list(&places);
     let alike = format!("{ALIKE_PERCENT:.0}");
     let first = context.either(
-        format!("センサー1台が1日に受信したパケット数の平均は、{list}でした。"),
+        format!("センサー一台が1日に受信したパケット数の平均は、{list}でした。"),
         format!("The packets that one sensor received in a day averaged {list}."),
     );
     let second = if volumes.alike {

@@ -19,6 +19,47 @@ impl Desk<'_> {
             self.say("付録: データの品質と限界", "Appendix: quality and limits of the data"),
             Vec::new(),
         );
+        let table = self.quality_table();
+        whole.blocks.push(table);
+        self.coverage();
+        let mut facts: Vec<Fact> = self.outages().into_iter().map(|text| self.fact(text, "coverage")).collect();
+        if facts.is_empty() {
+            let text = self.say("観測の中断はありませんでした。", "No sensor missed a day.");
+            facts.push(self.fact(text, "coverage"));
+        }
+        facts.extend(self.facts.totals.missed.filter(|missed| *missed > 0.0).map(|missed| {
+            let missed = thousands(&number(Some(missed), 0));
+            let text = self.say(
+                &format!("センサーの停止中に、最大で{missed}件のフレームが届いていました。これらはデータに含まれていません。"),
+                &format!("While sensors were not running, at most {missed} frames arrived; they are not in the data."),
+            );
+            self.fact(text, "table-quality")
+        }));
+        whole.blocks.push(Block::Facts(facts));
+        whole.blocks.push(Block::Heading(self.say("観測の限界", "What cannot be seen")));
+        let mut facts = self.limits();
+        let alarms = FalseAlarms {
+            expected: self.study.false_alarms,
+            series: self.study.series.len() as u64,
+        };
+        facts.extend(observation::false_alarms(&alarms, &self.context).map(|text| self.fact(text, "coverage")));
+        whole.blocks.push(Block::Facts(facts));
+        whole.blocks.push(Block::Heading(self.say("用語", "Terms")));
+        whole.blocks.push(Block::List(self.terms()));
+        if !self.facts.roster.databases.is_empty() {
+            whole.blocks.push(Block::Heading(
+                self.say("送信元地域・AS番号のデータ", "Data of regions and networks"),
+            ));
+            let databases = self.facts.roster.databases.iter();
+            whole
+                .blocks
+                .push(Block::List(databases.map(|text| vec![Inline::Text(text.clone())]).collect()));
+        }
+        whole
+    }
+
+    /// What was read and stored, and what was lost.
+    fn quality_table(&mut self) -> Block {
         let totals = self.facts.totals;
         let rows = [
             (self.say("読み取ったフレーム", "Frames read"), Some(totals.seen)),
@@ -71,45 +112,9 @@ impl Desk<'_> {
         };
         let head = self.say("件数", "Number");
         let sql = format!("{};\n\n{}", self.facts.totals_sql, self.facts.coverage_rows.question.sql);
-        let table = self.table(table, sql, |disclosure| {
+        self.table(table, sql, |disclosure| {
             disclosure.kinds.insert(head, DataKind::Extent);
-        });
-        whole.blocks.push(table);
-        self.coverage();
-        let mut facts: Vec<Fact> = self.outages().into_iter().map(|text| self.fact(text, "coverage")).collect();
-        if facts.is_empty() {
-            let text = self.say("観測の中断はありませんでした。", "No sensor missed a day.");
-            facts.push(self.fact(text, "coverage"));
-        }
-        facts.extend(totals.missed.filter(|missed| *missed > 0.0).map(|missed| {
-            let missed = thousands(&number(Some(missed), 0));
-            let text = self.say(
-                &format!("センサーの停止中に、最大で{missed}件のフレームが届いていました。これらはデータに含まれていません。"),
-                &format!("While sensors were not running, at most {missed} frames arrived; they are not in the data."),
-            );
-            self.fact(text, "table-quality")
-        }));
-        whole.blocks.push(Block::Facts(facts));
-        whole.blocks.push(Block::Heading(self.say("観測の限界", "What cannot be seen")));
-        let mut facts = self.limits();
-        let alarms = FalseAlarms {
-            expected: self.study.false_alarms,
-            series: self.study.series.len() as u64,
-        };
-        facts.extend(observation::false_alarms(&alarms, &self.context).map(|text| self.fact(text, "coverage")));
-        whole.blocks.push(Block::Facts(facts));
-        whole.blocks.push(Block::Heading(self.say("用語", "Terms")));
-        whole.blocks.push(Block::List(self.terms()));
-        if !self.facts.roster.databases.is_empty() {
-            whole.blocks.push(Block::Heading(
-                self.say("送信元地域・AS番号のデータ", "Data of regions and networks"),
-            ));
-            let databases = self.facts.roster.databases.iter();
-            whole
-                .blocks
-                .push(Block::List(databases.map(|text| vec![Inline::Text(text.clone())]).collect()));
-        }
-        whole
+        })
     }
 
     /// Sensor-days by day.

@@ -128,7 +128,7 @@ fn places(head: &str, line: u32) -> Result<Places, NotifiedError> {
     for (place, name) in names.iter().enumerate() {
         let known = COLUMNS.iter().position(|column| name.trim().eq_ignore_ascii_case(column));
         let Some(cell) = known.and_then(|known| at.get_mut(known)) else {
-            let hint = nearest::hint(name.trim(), COLUMNS.into_iter(), &whole());
+            let hint = nearest::hint(name.trim(), COLUMNS, &whole());
             return Err(wrong(format!("nothing is known of a column `{}`", shown(name)), hint));
         };
         if cell.replace(place).is_some() {
@@ -169,12 +169,7 @@ fn entry(text: &str, line: u32, places: &Places) -> Result<Entry, NotifiedError>
         .map_err(|_| value(1, "write one address, as `203.0.113.7` or `2001:db8::7`".to_owned()))?;
     let tags = Recipient::ALL.map(Recipient::tag);
     let recipient = Recipient::ALL.into_iter().find(|kind| field(2).eq_ignore_ascii_case(kind.tag()));
-    let recipient = recipient.ok_or_else(|| {
-        value(
-            2,
-            nearest::hint(field(2), tags.into_iter(), &format!("write one of {}", tags.join(", "))),
-        )
-    })?;
+    let recipient = recipient.ok_or_else(|| value(2, nearest::hint(field(2), tags, &format!("write one of {}", tags.join(", ")))))?;
     for text in [3, 4] {
         if field(text).chars().count() > TEXT_CHARS_MAX || field(text).chars().any(is_hidden) {
             return Err(value(
