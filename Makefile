@@ -38,6 +38,7 @@ demo: geo fonts build ## Simulate two quarters, ingest them, show rankings and a
 	run trend ports --period 2022Q2; \
 	run known 37777/tcp --known "$(KNOWN)"; \
 	run report investigate 2022Q2 --dir "$(DEMO)/reports"; \
+	[ -f "$(DEMO)/reports/notified.csv" ] || run report notified 2022Q2 --dir "$(DEMO)/reports"; \
 	run report 2022Q2 --lang ja,en --dir "$(DEMO)/reports" --known "$(KNOWN)"; \
 	printf '\n%s\n' \
 		"That was simulated traffic; its truth is in $(DEMO)/captures/truth.json. Its quarterly report:" \

@@ -14,6 +14,7 @@ pub mod finding;
 mod gamma;
 pub mod invalid;
 pub mod mean;
+pub mod notified;
 pub mod origin;
 pub mod outage;
 pub mod place;

@@ -333,6 +333,21 @@ pub enum ReportCommand {
         #[arg(long, short)]
         out: Option<PathBuf>,
     },
+    /// Make up notifications about the period's Mirai-type sources from the home region, for demonstrations
+    Notified {
+        /// Which report.
+        #[command(flatten)]
+        about: ReportAbout,
+        /// Home region, two capital letters (ISO 3166-1)
+        #[arg(long, value_name = "REGION", env = "HIRUNDO_HOME", default_value = "JP")]
+        home: String,
+        /// Seed; the same seed notifies about the same sources
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// File to write, which must not be there yet; DIR/notified.csv by default
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+    },
 }
 
 /// Traffic Light Protocol, version 2.0.

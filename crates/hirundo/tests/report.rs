@@ -146,7 +146,7 @@ fn the_report_tells_it_in_both_languages() {
                 "5月19日頃から中国",
                 "6月26日にそれまでの約4倍に急増",
                 "日本は、Miraiの特徴を持つパケットの送信元で8位、全送信元で19位でした",
-                "国外のセンサー1台で観測データが得られませんでした",
+                "海外のセンサー1台で観測データが得られませんでした",
             ],
         ),
     ];
@@ -465,5 +465,202 @@ fn commands_look_at_what_was_asked_for() {
     assert!(
         !ran.expect(1).stdout.contains("2022Q2.ja.md"),
         "a language that was not asked for is checked"
+    );
+}
+
+/// Rows of a published table, by the name in their first column.
+fn table(path: &Path) -> std::collections::BTreeMap<String, Vec<String>> {
+    let csv = fs::read_to_string(path).unwrap();
+    let rows = csv
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    rows.map(|row| (row[0].clone(), row)).collect()
+}
+
+/// The number that a cell begins with.
+fn first(cell: &str) -> f64 {
+    let number = cell.split(' ').next().unwrap().replace('−', "-");
+    number.parse().unwrap_or_else(|_| panic!("{cell:?} begins with no number"))
+}
+
+/// The simulated know nothing of notifications: what is published is what another count comes to, and shows no effect.
+#[test]
+fn notified_addresses_are_followed() {
+    let (simulated, lake) = quarters();
+    let dir = simulated.place.path("notified");
+    report("notified", &["notified", "2022Q2"]).1.expect(0).says(&[]);
+    // Real notifications are never written over.
+    report("notified", &["notified", "2022Q2"])
+        .1
+        .expect(2)
+        .says(&["there already", "--out"]);
+    let text = fs::read_to_string(dir.join("notified.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().skip(2).map(|line| line.split(',').collect()).collect();
+    assert!(rows.len() > 50 && rows.iter().all(|row| row[4] == "simulated"), "{text}");
+    report("notified", &["2022Q2", "--as", "md,data", "--made", "2022-07-20"])
+        .1
+        .expect(0);
+
+    let values: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            format!(
+                "(CAST({} AS BIGINT), {})",
+                u32::from(row[1].parse::<std::net::Ipv4Addr>().unwrap()),
+                day(row[0])
+            )
+        })
+        .collect();
+    let common = format!(
+        "WITH n AS (SELECT column1 AS src, column2 AS d FROM (VALUES {})), seen AS (
+            SELECT CAST(src AS BIGINT) AS src, CAST(day AS INT) AS day, min(region) AS region, coalesce(min(tool), '') AS tool
+            FROM packets WHERE kind IN ('scan', 'probe') AND src IS NOT NULL GROUP BY src, day
+        ), last AS (
+            SELECT n.src, n.d, max(seen.day) AS s FROM n JOIN seen ON seen.src = n.src AND seen.day BETWEEN n.d - 6 AND n.d
+            WHERE n.d + 13 <= {} GROUP BY n.src, n.d
+        )",
+        values.join(", "),
+        day("2022-06-30")
+    );
+    let number = |sql: &str| {
+        let answer = lake.run(&["query", "--format", "csv", &format!("{common} {sql}")]).expect(0).stdout;
+        answer.lines().nth(1).unwrap().parse::<f64>().unwrap()
+    };
+    let known = number("SELECT count(*) FROM last");
+    let seen = number(
+        "SELECT count(*) FROM last WHERE EXISTS (SELECT 1 FROM seen WHERE seen.src = last.src AND seen.day BETWEEN last.d + 7 AND last.d + 13)",
+    );
+    let others = number(
+        ", cell AS (
+            SELECT last.src, last.d, last.s, seen.region, seen.tool FROM last JOIN seen ON seen.src = last.src AND seen.day = last.s
+        ), other AS (
+            SELECT cell.src AS notified, cell.d, cell.s, o.src FROM cell
+            JOIN seen o ON o.day = cell.s AND o.region = cell.region AND o.tool = cell.tool
+            LEFT JOIN n ON n.src = o.src WHERE n.d IS NULL OR n.d > cell.d
+        ), outcome AS (
+            SELECT notified, other.src, max(CASE WHEN w.day > other.s AND w.day <= other.d THEN 1 ELSE 0 END) AS again,
+                   max(CASE WHEN w.day BETWEEN other.d + 7 AND other.d + 13 THEN 1 ELSE 0 END) AS hit
+            FROM other JOIN seen w ON w.src = other.src GROUP BY notified, other.src
+        )
+        SELECT avg(share) FROM (SELECT notified, avg(hit) AS share FROM outcome WHERE again = 0 GROUP BY notified)",
+    );
+    let data = dir.join("2022Q2/2022Q2.en.data");
+    let all = &table(&data.join("table-still-seen-7.csv"))["All"];
+    assert_eq!((first(&all[1]), first(&all[2])), (known, seen), "{all:?}");
+    assert!(
+        (first(&all[5]) - 100.0 * others).abs() <= 0.5,
+        "{all:?}, counted otherwise: {others}"
+    );
+    // 95 %: with another seed it might be otherwise, with this one it is not.
+    let markdown = fs::read_to_string(dir.join("2022Q2/2022Q2.en.md/report.md")).unwrap();
+    assert!(
+        markdown.contains("no larger than chance alone may make it") && markdown.contains("The notifications are simulated."),
+        "{markdown}"
+    );
+    let sql = fs::read_to_string(data.join("table-notified.sql")).unwrap();
+    assert!(!sql.contains("notified_kept"), "{sql}");
+    lake.run(&["query", "--format", "csv", &sql]).expect(0);
+}
+
+/// To the public no address and no name; to members the names.
+#[test]
+fn recipients_are_named_to_members() {
+    let dir = quarters().0.place.path("recipients");
+    report("recipients", &["notified", "2022Q2"]).1.expect(0);
+    let text = fs::read_to_string(dir.join("notified.csv")).unwrap();
+    for (tlp, is_named) in [("clear", false), ("green", false), ("amber", true)] {
+        let args = ["2022Q2", "--as", "md,data", "--lang", "en", "--made", "2022-07-20", "--tlp", tlp];
+        report("recipients", &args).1.expect(0);
+        let folder = dir.join("2022Q2/2022Q2.en.md");
+        let markdown = fs::read_to_string(folder.join("report.md")).unwrap();
+        assert_eq!(
+            markdown.contains("| Example Telecom 1 | Internet service providers |"),
+            is_named,
+            "{tlp}"
+        );
+        assert_eq!(folder.join("table-recipients.csv").exists(), is_named, "{tlp}");
+        assert!(
+            text.lines().skip(2).all(|row| !markdown.contains(row.split(',').nth(1).unwrap())),
+            "{tlp}"
+        );
+    }
+}
+
+/// Sources of one population fall silent the day after they were notified, those of another go on.
+#[test]
+fn what_notification_does_is_told() {
+    let place = support::Place::new();
+    let population = |name: &str, packets: &str, port: u16| {
+        format!(
+            "[[populations]]\nname = \"{name}\"\ntool = \"mirai\"\nregions = \"US\"\npackets = {packets}\nsources = 80\nlease_days = 400\nports = {{ \"{port}/tcp\" = 1 }}\n"
+        )
+    };
+    let sensor = |name: &str, region: &str, address: &str| {
+        format!("[[sensors]]\nname = \"{name}\"\ngroup = \"home\"\nregion = \"{region}\"\naddresses = [\"{address}\"]\n")
+    };
+    let scenario = format!(
+        "version = 1\nname = \"mended\"\ndescription = \"What is notified is mended.\"\nfirst_day = \"2022-07-01\"\nlast_day = \"2022-08-31\"\npackets_max = 60000\n{}{}{}{}\n",
+        sensor("jp-1", "JP", "198.18.1.17"),
+        sensor("us-1", "US", "198.19.3.140"),
+        population("mended", "[[\"2022-08-01\", 400], [\"2022-08-02\", 0]]", 7001),
+        population("left", "400", 7002),
+    );
+    let file = place.path("mended.toml");
+    fs::write(&file, scenario).unwrap();
+    let (captures, lake, dir) = (place.path("captures"), place.lake(), place.path("reports"));
+    lake.run(&["simulate".as_ref(), file.as_os_str(), "--out".as_ref(), captures.as_os_str()])
+        .expect(0);
+    lake.ingest(&[captures.as_os_str(), "--geo".as_ref(), scenario_support::geo().as_os_str()])
+        .expect(0);
+    let mended = lake.ask("SELECT DISTINCT ip(src) AS source FROM packets WHERE dst_port = 7001 AND day = DATE '2022-08-01' ORDER BY 1");
+    assert!(mended.len() > 40, "{} sources", mended.len());
+    let rows = mended
+        .iter()
+        .map(|row| format!("2022-08-01,{},csirt\n", row["source"].as_str().unwrap()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(
+        dir.join("notified.csv"),
+        "notified,address,kind\n".to_owned() + &rows.collect::<String>(),
+    )
+    .unwrap();
+    let report = ["report", "2022Q3", "--as", "md,data", "--made", "2022-10-20", "--dir"].map(std::ffi::OsStr::new);
+    lake.run(&[&report[..], &[dir.as_os_str()]].concat()).expect(0);
+    for (lang, all, told) in [
+        ("en", "All", "The share of the notified is clearly lower."),
+        ("ja", "合計", "これを明らかに下回っています。"),
+    ] {
+        let markdown = fs::read_to_string(dir.join(format!("2022Q3/2022Q3.{lang}.md/report.md"))).unwrap();
+        assert!(markdown.contains(told), "{markdown}");
+        let row = &table(&dir.join(format!("2022Q3/2022Q3.{lang}.data/table-still-seen-7.csv")))[all];
+        assert_eq!((first(&row[1]), row[2].as_str()), (mended.len() as f64, "<10"), "{row:?}");
+        // 80 sources of 400 packets a day: hardly any is unseen for a week.
+        assert!(first(&row[4]) > 40.0 && first(&row[5]) > 95.0, "{row:?}");
+    }
+    // Thirty days later the days are not over: 36 days from 1 August are 6 September.
+    let en = fs::read_to_string(dir.join("2022Q3/2022Q3.en.md/report.md")).unwrap();
+    assert!(
+        en.contains(&format!(
+            "For {} it is not known yet what was seen 30 to 36 days later.",
+            mended.len()
+        )),
+        "{en}"
+    );
+    // A file that is wrong stops the report, and `check` says where.
+    fs::write(
+        dir.join("notified.csv"),
+        "notified,address,kind\n2022-08-01,203.0.113.7,isp\n2022-08-01,203.0.113.300,isp\n",
+    )
+    .unwrap();
+    lake.run(&[&report[..], &[dir.as_os_str()]].concat())
+        .expect(2)
+        .says(&["notified.csv:3", "203.0.113.300"]);
+    let check = ["report", "check", "2022Q3", "--dir"].map(std::ffi::OsStr::new);
+    let ran = lake.run(&[&check[..], &[dir.as_os_str()]].concat()).expect(1);
+    assert!(
+        ran.stdout
+            .contains("notified.csv:3: error: cannot take `203.0.113.300` as `address`"),
+        "{}",
+        ran.stdout
     );
 }

@@ -108,7 +108,7 @@ impl Question {
         Question::new("distinct_sources", template, &span(period.0, period))
     }
 
-    /// The `limit` busiest ports of each sensor: sensor, proto, dst_port, packets, rank.
+    /// The `limit` busiest ports of each sensor: sensor, proto, dst_port, packets, rank, total (packets of the sensor).
     #[must_use]
     pub fn sensor_ports(period: Days, limit: u32) -> Question {
         let mut values = span(period.0, period);
@@ -127,13 +127,7 @@ impl Question {
     /// tool, kind, proto, dst_port, sensor, day, first_secs, last_secs, hours (bit n: seen in hour n UTC), packets.
     #[must_use]
     pub fn scans(days: Days, one_in: u64) -> Question {
-        let sample = if one_in > 1 {
-            // A Weyl sequence of the addresses: neighbours fall into different classes, each as large as the others.
-            format!("AND CAST(src AS BIGINT) * 40503 / 65536 % {one_in} = 0")
-        } else {
-            String::new()
-        };
-        let template = include_str!("../sql/report/scans.sql").replace("{sample}", &sample);
+        let template = include_str!("../sql/report/scans.sql").replace("{sample}", &sample(one_in));
         Question::new("scans", &template, &span(days.0, days))
     }
 
@@ -150,6 +144,30 @@ impl Question {
         let mut values = span(period.0, period);
         values.push(("tool", crate::question::quote(tool)));
         Question::new("tool_sources", include_str!("../sql/report/tool_sources.sql"), &values)
+    }
+
+    /// On which days sources scanned or probed: src, region, tool, and `days_0`, `days_1`, ... as
+    /// [`sighting_words`] says. Published for all sources; asked for `only` some.
+    #[must_use]
+    pub fn sightings(days: Days, only: &Sighted<'_>) -> Question {
+        let at = format!("(CAST(day AS INT) - {})", days.0);
+        let word = |word: usize| {
+            format!("bit_or(CASE WHEN {at} / 64 = {word} THEN CAST(1 AS BIGINT) << CAST({at} % 64 AS BIGINT) ELSE 0 END) AS days_{word}")
+        };
+        let words: Vec<String> = (0..sighting_words(days)).map(word).collect();
+        let template = include_str!("../sql/report/sightings.sql").replace("{words}", &words.join(",\n       "));
+        let of = |only: &str| Question::new("sightings", &template.replace("{only}", only), &span(days.0, days));
+        Question {
+            asked: Some(of(&only.sql()).sql),
+            ..of("")
+        }
+    }
+
+    /// One row: sources that scanned or probed at one of the places kept in a table.
+    #[must_use]
+    pub fn sighted(days: Days, places: &str) -> Question {
+        let template = include_str!("../sql/report/sighted.sql").replace("{among}", &among(places));
+        Question::new("sighted", &template, &span(days.0, days))
     }
 
     /// The `limit` hosts with most backscatter, at least `packets_min` packets: host, region, packets.
@@ -192,6 +210,71 @@ impl Question {
         ]);
         Question::new("ranking", &top_sql(subject, measure, filter, settled), &values)
     }
+}
+
+/// Which sources [`Question::sightings`] is asked for. Tables are such as a session keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighted<'a> {
+    /// Those of a region with a tool, or with none.
+    Of {
+        /// Region.
+        region: &'a str,
+        /// Tool.
+        tool: Option<&'a str>,
+    },
+    /// Those in the column `src` of a table.
+    In {
+        /// The table.
+        table: &'a str,
+    },
+    /// Those that were at one of the places (`day`, `region`, `tool`; no tool is an empty one) of a table; one in so many, chosen
+    /// by address.
+    At {
+        /// The table.
+        places: &'a str,
+        /// One in so many.
+        one_in: u64,
+    },
+}
+
+impl Sighted<'_> {
+    fn sql(&self) -> String {
+        match self {
+            Sighted::Of { region, tool } => {
+                let tool = tool.map_or_else(|| "IS NULL".to_owned(), |tool| format!("= {}", crate::question::quote(tool)));
+                format!("AND region = {} AND tool {tool}", crate::question::quote(region))
+            }
+            Sighted::In { table } => format!("AND src IN (SELECT src FROM {table})"),
+            Sighted::At { places, one_in } => format!(
+                "{} AND src IN (SELECT src FROM sources \
+                 WHERE day BETWEEN $first AND $last AND src IS NOT NULL AND kind IN ('scan', 'probe') AND {})",
+                sample(*one_in),
+                among(places)
+            ),
+        }
+    }
+}
+
+/// A row of `sources` at one of the places of a table.
+fn among(places: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM {places} k WHERE k.day = sources.day AND k.region = sources.region AND k.tool = coalesce(sources.tool, ''))"
+    )
+}
+
+/// One source in so many.
+fn sample(one_in: u64) -> String {
+    if one_in <= 1 {
+        return String::new();
+    }
+    // A Weyl sequence of the addresses: neighbours fall into different classes, each as large as the others.
+    format!("AND CAST(src AS BIGINT) * 40503 / 65536 % {one_in} = 0")
+}
+
+/// Words of 64 days each that a row of [`Question::sightings`] has. Bit n of word m is day 64 m + n, from the first.
+#[must_use]
+pub fn sighting_words(days: Days) -> usize {
+    usize::try_from(i64::from(days.1) - i64::from(days.0) + 1).map_or(0, |days| days.div_ceil(64))
 }
 
 impl Session {
@@ -257,6 +340,35 @@ mod tests {
         assert_eq!(filled, "a 1 b 'x$first' c $none $");
     }
 
+    /// The addresses that a question is asked for are not in what is published of it.
+    #[test]
+    fn sightings_are_published_of_all() {
+        let place = Sighted::At {
+            places: "places",
+            one_in: 4,
+        };
+        let of = Sighted::Of {
+            region: "JP",
+            tool: Some("mirai"),
+        };
+        for (only, said) in [
+            (Sighted::In { table: "addresses" }, "FROM addresses"),
+            (place, "% 4 = 0"),
+            (of, "tool = 'mirai'"),
+        ] {
+            let question = Question::sightings((19_083, 19_211), &only);
+            let asked = question.asked.unwrap();
+            assert!(!question.sql.contains(said) && asked.contains(said), "{asked}");
+            assert!(
+                question.sql.contains("days_2") && !question.sql.contains("days_3"),
+                "{}",
+                question.sql
+            );
+            assert!(!asked.contains(['$', '{', '}']), "{asked}");
+        }
+        assert_eq!([(0, 63), (0, 64), (5, 4)].map(sighting_words), [1, 2, 0]);
+    }
+
     #[test]
     fn questions_are_complete() {
         let filter = Filter {
@@ -283,6 +395,8 @@ mod tests {
             Question::scans(period, 1),
             Question::scans(period, 64),
             Question::scanner_days(1, 2),
+            Question::sighted(period, "places"),
+            Question::sightings(period, &Sighted::In { table: "addresses" }),
         ] {
             assert!(!question.sql.contains(['$', '{', '}']), "{}: {}", question.name, question.sql);
         }

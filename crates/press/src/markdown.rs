@@ -152,7 +152,7 @@ impl Writer<'_> {
         for fact in facts {
             let data = fact.data.as_deref().and_then(|id| self.file(id));
             let finding = code(&fact.finding);
-            let proof = data.map_or(finding.clone(), |file| format!("{finding} ({file})"));
+            let proof = data.map_or(finding.clone(), |file| format!("{finding} ({file})").trim_start().to_owned());
             if !proof.is_empty() && !proofs.contains(&proof) {
                 proofs.push(proof);
             }

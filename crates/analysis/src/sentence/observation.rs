@@ -177,7 +177,7 @@ pub fn sensor_outage(outage: &SensorOutage, context: &Context) -> String {
     };
     let (sensors, place) = match outage.place {
         Place::Home => (format!("{many} domestic {noun}"), "国内の"),
-        Place::Abroad => (format!("{many} {noun} abroad"), "国外の"),
+        Place::Abroad => (format!("{many} {noun} abroad"), "海外の"),
         Place::Anywhere => (format!("{many} {noun}"), ""),
     };
     let when_english = when.strip_prefix("on ").map(|day| format!("On {day}"));

@@ -155,23 +155,29 @@ fn leaving(entry: &Rank, span: &str, context: &Context) -> String {
     context.remark(&entry.name, &remark)
 }
 
-/// "Japan ranked 8th by the cumulative number of source addresses with the mark of Mirai, but 19th by that of all."
+/// "Japan ranked 8th by the cumulative number of source addresses with the mark of Mirai, but 19th by that of all." `again`: another region was told of
+/// just before.
 #[must_use]
-pub fn rank_difference(difference: &RankDifference, context: &Context) -> String {
+pub fn rank_difference(difference: &RankDifference, again: bool, context: &Context) -> String {
     let (name, tool) = (clean(&difference.name), clean(&difference.tool));
     let (by_tool, by_all) = (rank(difference.by_tool, context.lang), rank(difference.by_all, context.lang));
-    let begin = context.either(
-        String::new(),
-        "By the cumulative number of source addresses (distinct each day, added up),".to_owned(),
+    let measure = context.either(
+        "送信元IPアドレスの延べ数（日ごとの異なり数の合計）では、".to_owned(),
+        "By the cumulative number of source addresses (distinct each day, added up), ".to_owned(),
     );
+    let (begin, name) = if again {
+        (String::new(), capitalized(&name))
+    } else {
+        (measure, name)
+    };
     if difference.by_tool == difference.by_all {
         return context.either(
-            format!("送信元IPアドレスの延べ数（日ごとの異なり数の合計）では、{name}は、{tool}の特徴を持つパケットの送信元と全送信元のいずれにおいても{by_all}でした。"),
-            format!("{begin} {name} ranked {by_all} both among the sources of packets with the mark of {tool} and among all sources."),
+            format!("{begin}{name}は、{tool}の特徴を持つパケットの送信元と全送信元のいずれにおいても{by_all}でした。"),
+            format!("{begin}{name} ranked {by_all} both among the sources of packets with the mark of {tool} and among all sources."),
         );
     }
     context.either(
-        format!("送信元IPアドレスの延べ数（日ごとの異なり数の合計）では、{name}は、{tool}の特徴を持つパケットの送信元で{by_tool}、全送信元で{by_all}でした。"),
-        format!("{begin} {name} ranked {by_tool} among the sources of packets with the mark of {tool} and {by_all} among all sources."),
+        format!("{begin}{name}は、{tool}の特徴を持つパケットの送信元で{by_tool}、全送信元で{by_all}でした。"),
+        format!("{begin}{name} ranked {by_tool} among the sources of packets with the mark of {tool} and {by_all} among all sources."),
     )
 }

@@ -1,6 +1,7 @@
 //! Sentences against golden files, and properties of those of random findings.
 
 mod behaviours;
+mod done;
 mod golden;
 mod property;
 

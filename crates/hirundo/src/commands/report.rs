@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use hirundo_press::document::Document;
 use hirundo_press::pdf::Fonts;
 
-use super::{Done, block_on, open_lake, today};
+use super::{Done, block_on, open_lake, threads, today};
 use crate::cli::{self, Global, Knowing, ReportAbout, ReportCommand, ReportExtent, ReportForm, ReportOptions};
 use crate::ingest::roster::range;
 use crate::knowledge::Knowledge;
@@ -21,8 +21,10 @@ use crate::report::devices::{self, Devices};
 use crate::report::facts::MARK;
 use crate::report::figures::quoted;
 use crate::report::known::{Told, fitting};
+use crate::report::followed::{self, followed};
+use crate::report::notified::{NOTIFIED_FILE, Notified};
 use crate::report::safety::{self, Edition, Rules, Violation};
-use crate::report::study::{Study, on_all_cores};
+use crate::report::study::{Study, on_threads};
 use crate::report::{quotes, write};
 use crate::view::Format;
 
@@ -47,6 +49,7 @@ pub fn run(global: &Global, command: &cli::Report) -> Result<Done> {
         Some(ReportCommand::Check(about)) => look(global, about),
         Some(ReportCommand::Findings { period, known }) => findings(global, period, known),
         Some(ReportCommand::Investigate { about, seed, out }) => investigate(global, about, *seed, out),
+        Some(ReportCommand::Notified { about, home, seed, out }) => notified(global, about, home, *seed, out),
     }
 }
 
@@ -84,7 +87,7 @@ async fn study(global: &Global, text: &str, home: &str) -> Result<(hirundo_lake:
             "the addresses that the sensors watch are not known, so nothing checks that the report does not show them; hint: `hirundo ingest --sensors FILE`"
         );
     }
-    let study = Study::make(&session, roster, period, span, home).await?;
+    let study = Study::make(&session, roster, period, span, home, threads(global)).await?;
     Ok((session, study))
 }
 
@@ -108,9 +111,11 @@ fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
         let annotations = annotations(&files)?;
         let devices = found_devices(&session, options, period).await?;
         let rules = rules(&study, options, made);
+        let notified = notified_in(&files)?;
+        let followed = followed(&session, &notified, period, rules.newest()).await?;
         let begun = crate::clock::now();
         // A language does not wait for the other: setting pages takes a thread and a second.
-        let documents = on_all_cores(&langs, |lang| {
+        let documents = on_threads(threads(global), &langs, |lang| {
             let commentary = commentary(&files, *lang)?;
             let (document, disclosures) = document(&Order {
                 study: &study,
@@ -124,6 +129,7 @@ fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
                 annotations: &annotations,
                 devices: devices.as_ref(),
                 known: known.as_ref(),
+                followed: followed.as_ref(),
             });
             publishable(&safety::check(&document, &disclosures, &rules), rules.edition)?;
             Ok((format!("{period}.{}", lang.tag()), document))
@@ -131,7 +137,7 @@ fn make(global: &Global, options: &ReportOptions) -> Result<Done> {
         // Nothing is written unless all of it may be published.
         let documents: Vec<(String, Document)> = documents.into_iter().collect::<Result<_>>()?;
         let folder = options.about.dir.join(period.to_string());
-        let written = on_all_cores(&documents, |(name, document)| {
+        let written = on_threads(threads(global), &documents, |(name, document)| {
             write::write(&folder, name, document, &options.forms, fonts.as_ref())
         });
         let written: Vec<Vec<PathBuf>> = written.into_iter().collect::<Result<_>>()?;
@@ -220,7 +226,12 @@ fn fit(files: &Files, study: &Study, global: &Global) -> Result<()> {
         langs: &langs(global),
         surprise_min: f64::INFINITY,
     };
-    let written = [files.japanese.is_some(), files.english.is_some(), files.annotations.is_some()];
+    let written = [
+        files.japanese.is_some(),
+        files.english.is_some(),
+        files.annotations.is_some(),
+        files.notified.is_some(),
+    ];
     let missing = |problem: &Problem| problem.what.ends_with("has text in the other language only");
     let unwritten: BTreeSet<u32> = [&files.japanese, &files.english]
         .into_iter()
@@ -268,6 +279,16 @@ fn commentary(files: &Files, lang: Lang) -> Result<Commentary> {
     Commentary::parse(text).map_err(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("could not read the commentary: {}", list.join("; "))
+    })
+}
+
+fn notified_in(files: &Files) -> Result<Notified> {
+    let Some(text) = &files.notified else {
+        return Ok(Notified::default());
+    };
+    Notified::parse(text).map_err(|errors| {
+        let list: Vec<String> = errors.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
+        anyhow::anyhow!("could not read {NOTIFIED_FILE}: {}", list.join("; "))
     })
 }
 
@@ -396,6 +417,30 @@ fn investigate(global: &Global, about: &ReportAbout, seed: u64, out: &Option<Pat
                 text.lines().count(),
                 path.display()
             )?;
+        }
+        Ok(Done::Yes)
+    })
+}
+
+/// Makes up notifications. A file that is there is left as it is: it may hold real ones.
+fn notified(global: &Global, about: &ReportAbout, home: &str, seed: u64, out: &Option<PathBuf>) -> Result<Done> {
+    block_on(global, async {
+        let session = super::session(global, hirundo_lake::session::MEMORY_BYTES_DEFAULT)?;
+        let Some(period) = super::period(&session, &about.period).await? else {
+            bail!("the lake is empty; hint: fill it with `hirundo ingest PATH`");
+        };
+        let path = out.clone().unwrap_or_else(|| about.dir.join(NOTIFIED_FILE));
+        if path.exists() {
+            bail!(
+                "{} is there already and may hold real notifications; hint: name another file with --out",
+                path.display()
+            );
+        }
+        let text = followed::simulated(&session, MARK, home, period, seed).await?;
+        put(&path, &text)?;
+        if !global.quiet {
+            let number = Notified::parse(&text).map_or(0, |made| made.entries.len());
+            writeln!(std::io::stdout().lock(), "{number} simulated notifications: {}", path.display())?;
         }
         Ok(Done::Yes)
     })

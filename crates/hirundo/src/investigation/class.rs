@@ -98,7 +98,7 @@ impl Class {
     #[must_use]
     pub const fn japanese(self) -> &'static str {
         match self {
-            Class::VideoRecorder => "ビデオレコーダー (DVR/NVR)",
+            Class::VideoRecorder => "ビデオレコーダー（DVR/NVR）",
             Class::Camera => "ネットワークカメラ",
             Class::Router => "ルーター",
             Class::Nas => "NAS",

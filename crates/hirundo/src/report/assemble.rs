@@ -4,8 +4,10 @@ mod appendix;
 mod behaviour;
 mod known;
 mod mirai;
+mod notified;
 mod others;
 mod overview;
+mod places;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +56,8 @@ pub struct Order<'a> {
     pub devices: Option<&'a super::devices::Devices>,
     /// Vulnerabilities, malware and tools known of ports.
     pub known: Option<&'a Knowledge>,
+    /// What became of the addresses notified.
+    pub followed: Option<&'a super::followed::Followed>,
 }
 
 /// A document in the making.

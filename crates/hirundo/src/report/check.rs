@@ -1,6 +1,6 @@
 //! What an analyst should mend before a report is published: missing texts, stale numbers, findings nobody speaks of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::annotation::{self, Annotations, FIGURES};
 use super::commentary::{self, Commentary, Facts, Place, Section, Verdict, judge, shown};
 use super::nearest;
+use super::notified::{self, NOTIFIED_FILE, Notified};
 use super::skeleton::ANNOTATIONS_FILE;
 use crate::period::{Lang, Period};
 
@@ -55,6 +56,8 @@ pub struct Files {
     pub english: Option<String>,
     /// Annotations.
     pub annotations: Option<String>,
+    /// Notifications.
+    pub notified: Option<String>,
 }
 
 /// A finding that commentary could speak of.
@@ -109,6 +112,7 @@ impl Files {
             japanese: read(&commentary::path(folder, period, Lang::Japanese), commentary::FILE_BYTES_MAX)?,
             english: read(&commentary::path(folder, period, Lang::English), commentary::FILE_BYTES_MAX)?,
             annotations: read(&folder.join(ANNOTATIONS_FILE), annotation::FILE_BYTES_MAX)?,
+            notified: read(&folder.join(NOTIFIED_FILE), notified::FILE_BYTES_MAX)?,
         })
     }
 }
@@ -148,6 +152,7 @@ pub fn check(files: &Files, known: &Known<'_>) -> Vec<Problem> {
     }
     list.silent(&[japanese, english], known);
     list.annotations(files.annotations.as_deref(), known);
+    list.notified(files.notified.as_deref());
     list.problems
         .sort_by(|first, second| (first.severity, &first.file, first.line).cmp(&(second.severity, &second.file, second.line)));
     list.problems
@@ -360,6 +365,28 @@ impl List {
         if silent.len() > SILENT_MAX {
             let what = format!("nothing is said about {} further surprising findings", silent.len() - SILENT_MAX);
             self.add(Severity::Warning, &file, 0, what, "start with those listed");
+        }
+    }
+
+    /// Notifications; there need not be any.
+    fn notified(&mut self, text: Option<&str>) {
+        let file = Path::new(NOTIFIED_FILE);
+        let notified = match Notified::parse(text.unwrap_or_default()) {
+            Ok(notified) => notified,
+            Err(faults) => {
+                for fault in faults {
+                    self.fault(file, fault.line(), &fault.to_string());
+                }
+                return;
+            }
+        };
+        let mut lines = BTreeMap::new();
+        for entry in &notified.entries {
+            let same = (entry.day, entry.address, entry.recipient, &entry.name);
+            if let Some(first) = lines.insert(same, entry.line) {
+                let what = format!("the same notification as in line {first}");
+                self.add(Severity::Warning, file, entry.line, what, "take one of them away");
+            }
         }
     }
 

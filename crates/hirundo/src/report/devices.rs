@@ -12,6 +12,7 @@ use super::names::Names;
 use super::rows::{Rows, word};
 use crate::investigation::{Candidates, Class, Classifier, DeviceTable, Investigation, Recog};
 use crate::period::{Day, Lang, Period};
+use crate::view::text::thousands;
 
 /// Regions shown: the home region, and those with most investigated addresses.
 const REGIONS_SHOWN: usize = 8;
@@ -234,14 +235,13 @@ impl Devices {
             (true, Lang::English) => " The investigation is simulated.",
             (true, Lang::Japanese) => "調査データはシミュレーションによるものです。",
         };
+        let (investigated, sources) = (thousands(&self.investigated.to_string()), thousands(&self.sources.to_string()));
         match lang {
             Lang::English => format!(
-                "n: source addresses that were investigated and answered, {} of {} Mirai-type sources. Other devices may stand behind the same address, and addresses may have changed hands since.{simulated}",
-                self.investigated, self.sources
+                "n: source addresses that were investigated and answered, {investigated} of {sources} Mirai-type sources. Other devices may stand behind the same address, and addresses may have changed hands since.{simulated}"
             ),
             Lang::Japanese => format!(
-                "nは調査により応答が得られた送信元アドレスの数です（Miraiの特徴を持つ送信元{}件のうち{}件）。同じアドレスの背後に別の機器がある場合や、調査までにアドレスの利用者が変わった場合があります。{simulated}",
-                self.sources, self.investigated
+                "nは調査により応答が得られた送信元アドレスの数です（Miraiの特徴を持つ送信元{sources}件のうち{investigated}件）。同じアドレスの背後に別の機器がある場合や、調査までにアドレスの利用者が変わった場合があります。{simulated}"
             ),
         }
     }

@@ -81,8 +81,14 @@ pub struct Totals {
     pub seen: f64,
     /// Frames without a readable IP header.
     pub unreadable: f64,
-    /// Frames and packets that kernels and spools dropped, where known.
-    pub dropped: f64,
+    /// Frames that sensors' kernels dropped, where known.
+    pub dropped_kernel: Option<f64>,
+    /// Packets that their spools had to drop, where known.
+    pub dropped_spool: Option<f64>,
+    /// Frames that came while they were not running, at most, where known.
+    pub missed: Option<f64>,
+    /// The greatest difference of a sensor's clock from the centre's, microseconds, where known.
+    pub clock_skew_us: Option<f64>,
 }
 
 /// When what observed, in a period and before it.
@@ -117,6 +123,8 @@ pub struct Facts {
     pub coverage_rows: Rows,
     /// Sums over the period.
     pub totals: Totals,
+    /// The questions behind those of packets and sources.
+    pub totals_sql: String,
     /// Ports by packets.
     pub ports: Ranking,
     /// Regions by packets.
@@ -190,6 +198,7 @@ impl Facts {
         let scanner_days = next()?;
         let mut facts = Facts {
             totals: totals(&packets, &sources, &coverage_rows, days)?,
+            totals_sql: format!("{};\n\n{}", packets.question.sql, sources.question.sql),
             ports,
             regions,
             mark_regions,
@@ -278,13 +287,29 @@ fn totals(packets: &Rows, sources: &Rows, coverage: &Rows, days: (i32, i32)) -> 
         let inside = day.iter().zip(values).filter(|(day, _)| (days.0..=days.1).contains(day));
         Ok(inside.map(|(_, value)| value).sum())
     };
+    let known = |name: &str, together: fn(f64, f64) -> f64| -> Result<Option<f64>> {
+        let values = coverage.numbers(name)?;
+        let inside = day.iter().zip(values).filter(|(day, _)| (days.0..=days.1).contains(day));
+        Ok(inside.filter_map(|(_, value)| value).reduce(together))
+    };
     Ok(Totals {
         packets: packets.counts("packets")?.into_iter().sum(),
         sources: sources.counts("sources")?.into_iter().sum(),
         seen: sum("seen")?,
         unreadable: sum("unreadable")?,
-        dropped: sum("dropped")?,
+        dropped_kernel: known("dropped_kernel", |one, other| one + other)?,
+        dropped_spool: known("dropped_spool", |one, other| one + other)?,
+        missed: known("missed", |one, other| one + other)?,
+        clock_skew_us: known("clock_skew_us", f64::max)?,
     })
+}
+
+impl Totals {
+    /// Frames and packets that kernels and spools dropped, where known.
+    #[must_use]
+    pub fn dropped(&self) -> f64 {
+        self.dropped_kernel.unwrap_or_default() + self.dropped_spool.unwrap_or_default()
+    }
 }
 
 /// A ranking out of the answer to its question.
@@ -326,7 +351,8 @@ pub fn ports_of(rows: &Rows) -> Result<Vec<Option<About>>> {
     Ok(rows.counts("proto")?.into_iter().zip(rows.numbers("dst_port")?).map(port).collect())
 }
 
-fn coverage_of(rows: &Rows, first: i32, last: i32) -> Result<(Vec<String>, Coverage)> {
+/// Names of the sensors, and when each observed.
+pub fn coverage_of(rows: &Rows, first: i32, last: i32) -> Result<(Vec<String>, Coverage)> {
     let days = usize::try_from(last - first + 1).context("a period ends before it begins")?;
     let mut sensors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let (day, up) = (rows.days("day")?, rows.counts("up")?);

@@ -147,6 +147,26 @@ pub fn portion(part: f64, whole: f64, digits: usize) -> String {
     format!("<{:.digits$}", (100.0 * COUNT_MIN / whole * unit).ceil() / unit)
 }
 
+/// Which of the parts of a told whole are not told: those that are small, and of the others the smallest while what is not told
+/// would still be small in sum or one part alone, for it could be computed from the rest.
+pub fn untold(parts: &[f64]) -> Vec<bool> {
+    let mut untold: Vec<bool> = parts.iter().map(|part| *part < COUNT_MIN).collect();
+    loop {
+        let (number, sum) = untold
+            .iter()
+            .zip(parts)
+            .filter(|(untold, _)| **untold)
+            .fold((0, 0.0), |(number, sum), (_, part)| (number + 1, sum + part));
+        let enough = number == 0 || (number > 1 && sum >= COUNT_MIN);
+        let rest = parts.iter().enumerate().filter(|(at, _)| untold.get(*at) == Some(&false));
+        let least = rest.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(at, _)| at);
+        match least.filter(|_| !enough).and_then(|at| untold.get_mut(at)) {
+            Some(cell) => *cell = true,
+            None => return untold,
+        }
+    }
+}
+
 /// A number, or nothing.
 pub fn number(value: Option<f64>, digits: usize) -> String {
     value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
@@ -169,6 +189,21 @@ pub fn find<'a>(all: &'a [Series], subject: &Subject, measure: Measure) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_that_is_not_told_cannot_be_computed() {
+        for (parts, expected) in [
+            (&[40.0, 30.0, 20.0][..], &[false, false, false][..]),
+            (&[40.0, 30.0, 3.0], &[false, true, true]),
+            (&[40.0, 0.0, 3.0], &[true, true, true]),
+            (&[40.0, 30.0, 8.0, 7.0], &[false, false, true, true]),
+            (&[40.0, 9.0], &[true, true]),
+            (&[9.0], &[true]),
+            (&[], &[]),
+        ] {
+            assert_eq!(untold(parts), expected, "{parts:?}");
+        }
+    }
 
     #[test]
     fn a_percentage_does_not_tell_a_small_count() {

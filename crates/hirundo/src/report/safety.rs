@@ -16,7 +16,8 @@
 //!   prober owns. Only what drowns a probe is shown by day: the top subjects, or what many sensors see much of.
 //!   Nothing finer than a day ([`Rule::Fine`]).
 //! * **No sensor by itself** ([`Rule::PerSensor`]): a series of one sensor tells which half was hit. Only totals of
-//!   the whole period are shown for one, under a name that says no more than home or abroad.
+//!   the whole period are shown for one, under a name that says no more than home or abroad. That (nearly) only one sees a
+//!   port is told to the public of leading ports alone, and a port that hardly any sensor sees is not named (`assemble::places`).
 //! * **Delay** ([`Rule::Fresh`]): each round of the search takes at least that long.
 //! * **Label** ([`Rule::Label`]): what was made for members must not pass for public.
 //! * **Everything declared** ([`Rule::Undisclosed`], [`Rule::Unreadable`]): what nobody vouches for is not published.
@@ -232,7 +233,8 @@ impl Rules {
     }
 
     /// Last day that data may speak of.
-    fn newest(&self) -> Day {
+    #[must_use]
+    pub fn newest(&self) -> Day {
         self.made.plus(-i32::from(self.delay_days))
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::commentary::{Place, path};
+use super::notified::NOTIFIED_FILE;
 use crate::period::{Lang, Period};
 use crate::view::text::is_hidden;
 
@@ -131,9 +132,22 @@ const ANNOTATIONS: &str = r##"# Events of the world outside: numbered marks on t
 # source = "IANA"
 "##;
 
+/// The file of notifications to begin with.
+const NOTIFIED: &str =
+    "# Addresses that were notified, a line each; all reports share this file. How many were still seen later is counted from it.
+# notified   day, 2022-05-10, or time with its zone, 2022-05-10T09:30:00+09:00
+# address    one address
+# kind       of the recipient: isp, csirt, owner, vendor or other
+# recipient  its name, which only editions for members show; may be empty
+# reason     for yourselves, no report shows it; may be empty
+# Example:
+# 2022-05-10,203.0.113.7,isp,Example Telecom,Mirai
+notified,address,kind,recipient,reason
+";
+
 impl Skeleton {
-    /// Writes the commentary of some languages and the annotations below the folder. A file that is there is
-    /// never written over.
+    /// Writes the commentary of some languages, the annotations and the notifications below the folder. A file that is there
+    /// is never written over.
     ///
     /// # Errors
     /// When a folder or file cannot be made.
@@ -141,7 +155,8 @@ impl Skeleton {
         let mut written = Written::default();
         let commentary = langs.iter().map(|lang| (path(folder, &self.period, *lang), self.commentary(*lang)));
         let annotations = (folder.join(ANNOTATIONS_FILE), self.annotations());
-        for (path, text) in commentary.chain([annotations]) {
+        let notified = (folder.join(NOTIFIED_FILE), NOTIFIED.to_owned());
+        for (path, text) in commentary.chain([annotations, notified]) {
             let failed = |source| SkeletonError {
                 path: path.clone(),
                 source,

@@ -34,8 +34,9 @@ const NETWORK_FACTOR_MIN: f64 = 2.0;
 const COMPARED: usize = 10;
 /// Ports of marked traffic in the table.
 const MARK_PORTS: u32 = 5;
-/// Ports of each sensor.
-const SENSOR_PORTS: u32 = 10;
+/// Ports asked for of each sensor: so many more than are shown that of one which is large at one place is known how large it
+/// is elsewhere.
+pub const SENSOR_PORTS: u32 = 1_000;
 /// Last days of the period whose sources are looked at for ports that go together.
 const TOGETHER_DAYS: i32 = 7;
 /// Packets of backscatter below which a host is no victim; the rule then scales to the observation.
@@ -133,8 +134,8 @@ impl Further {
 }
 
 impl Study {
-    /// Asks for the facts and analyses them; asks for what only a finding makes interesting.
-    pub async fn make(session: &Session, roster: Roster, period: Period, span: (i32, i32), home: &str) -> Result<Study> {
+    /// Asks for the facts and analyses them, on so many threads; asks for what only a finding makes interesting.
+    pub async fn make(session: &Session, roster: Roster, period: Period, span: (i32, i32), home: &str, threads: usize) -> Result<Study> {
         let days = (period.first().0, period.last().0);
         let cover = Facts::cover(session, period, span).await?;
         let extent = extent(&cover.kept, cover.lead_in, days);
@@ -146,7 +147,7 @@ impl Study {
         let begun = crate::clock::now();
         let series = rates(&facts);
         let options = Options::default();
-        let mut findings = found(&series, days, &options);
+        let mut findings = found(&series, days, &options, threads);
         for ranking in [&facts.ports, &facts.regions] {
             findings.extend(crossings(&compared(ranking, &series), days, &options));
         }
@@ -236,8 +237,8 @@ fn falls(series: &[Series], days: (i32, i32)) -> Result<Vec<Outage>> {
     Ok(found.into_iter().filter(|fall| fall.cause != Cause::Ours && begins(fall)).collect())
 }
 
-/// Findings of all series, each series by itself, on as many threads as there are cores.
-fn found(series: &[Series], days: (i32, i32), options: &Options) -> Vec<Finding> {
+/// Findings of all series, each series by itself.
+fn found(series: &[Series], days: (i32, i32), options: &Options, threads: usize) -> Vec<Finding> {
     // Sources come and go with their leases, whatever the traffic does.
     let of_sources = Options {
         factor_min: SOURCES_FACTOR_MIN,
@@ -254,13 +255,13 @@ fn found(series: &[Series], days: (i32, i32), options: &Options) -> Vec<Finding>
         (_, Measure::Packets) => courses(series, days, options),
         (_, Measure::Sources) => courses(series, days, &of_sources),
     };
-    on_all_cores(series, told).into_iter().flatten().collect()
+    on_threads(threads, series, told).into_iter().flatten().collect()
 }
 
-/// Makes something of each item; the results in the order of the items. Items next to each other go to different
-/// threads, since they are often alike in what they cost.
-pub fn on_all_cores<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).max(1);
+/// Makes something of each item on at most so many threads; the results in the order of the items. Items next to each
+/// other go to different threads, since they are often alike in what they cost.
+pub fn on_threads<T: Sync, R: Send>(threads: usize, items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = threads.min(items.len()).max(1);
     let part = |begin: usize| items.iter().skip(begin).step_by(threads).map(&make).collect::<Vec<R>>();
     let mut parts: Vec<std::vec::IntoIter<R>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (1..threads).map(|begin| scope.spawn(move || part(begin))).collect();

@@ -103,18 +103,30 @@ impl Page<'_> {
                     Escaped(if data.title.is_empty() { &data.id } else { &data.title })
                 )
             });
+            let finding = if fact.finding.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "<span>{}{}<code>{}</code></span>",
+                    words.finding,
+                    words.colon,
+                    Escaped(&fact.finding)
+                )
+            };
+            // No line ends between a number and its unit.
+            let text = &fact.text.trim().replace(" %", "\u{a0}%");
+            if finding.is_empty() && backing.is_empty() {
+                self.push(&format!("<span class=\"fact\">{}</span>", Escaped(text)));
+                continue;
+            }
             // The mark stays on the line of the last character.
-            let text = fact.text.trim();
             let (last, _) = text.char_indices().next_back().unwrap_or_default();
             let (begin, end) = text.split_at(last);
             self.push(&format!(
                 "<span class=\"fact\">{}<span class=\"proof\">{}{mark}<span class=\"tip\" role=\"tooltip\" id=\"{id}\">\
-                 <span>{}{}<code>{}</code></span>{backing}</span></span></span>",
+                 {finding}{backing}</span></span></span>",
                 Escaped(begin),
                 Escaped(end),
-                words.finding,
-                words.colon,
-                Escaped(&fact.finding)
             ));
         }
         self.push("</p>\n");

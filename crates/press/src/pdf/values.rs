@@ -19,6 +19,8 @@ use crate::labels::Words;
 const ROWS_TOGETHER_MAX: usize = 18;
 /// Characters that fit beside each other in a table of full width; wider tables are set smaller.
 const TABLE_COLUMNS_MAX: usize = 88;
+/// The same of a table that is set smaller.
+const TABLE_COLUMNS_DENSE_MAX: usize = 104;
 /// A column's share of the width goes by its longest text, within these bounds, plus what stands between columns.
 const COLUMN_MIN: usize = 4;
 const COLUMN_MAX: usize = 36;
@@ -289,7 +291,8 @@ impl Setter<'_> {
     }
 
     fn table(&mut self, table: &Table) -> Result<Value, PdfError> {
-        let mut widths: Vec<usize> = table.columns.iter().map(|(head, _)| width(head)).collect();
+        let heads: Vec<usize> = table.columns.iter().map(|(head, _)| width(head)).collect();
+        let mut cells = vec![0; heads.len()];
         let mut rows = Array::new();
         for (number, row) in table.rows.iter().enumerate() {
             if row.len() != table.columns.len() {
@@ -300,15 +303,12 @@ impl Setter<'_> {
                     columns: table.columns.len(),
                 });
             }
-            for (widest, cell) in widths.iter_mut().zip(row) {
-                *widest = (*widest).max(width(cell));
+            for (widest, cell) in cells.iter_mut().zip(row) {
+                *widest = width(cell).max(*widest);
             }
             rows.push(row.iter().map(|cell| self.line(cell).into_value()).collect::<Array>().into_value());
         }
-        for widest in &mut widths {
-            *widest = (*widest).clamp(COLUMN_MIN, COLUMN_MAX) + COLUMN_GAP;
-        }
-        let dense = widths.iter().sum::<usize>() > TABLE_COLUMNS_MAX;
+        let (widths, dense) = widths(&heads, &cells);
         let mut columns = Array::new();
         for (head, align) in &table.columns {
             let align = match align {
@@ -382,9 +382,51 @@ impl Setter<'_> {
     }
 }
 
+/// The widths of columns by those of their heads and of their widest cells, and whether the table is set smaller. Where
+/// there is not room for all on one line, the longest heads take two, and then the widest columns as much as they must.
+fn widths(heads: &[usize], cells: &[usize]) -> (Vec<usize>, bool) {
+    let sized = |head_most: usize, most: usize| -> Vec<usize> {
+        let halved = |head: usize| if head > head_most { head.div_ceil(2) + 1 } else { head };
+        let columns = heads.iter().zip(cells);
+        columns
+            .map(|(head, cell)| halved(*head).max(*cell).clamp(COLUMN_MIN, most) + COLUMN_GAP)
+            .collect()
+    };
+    let plain = sized(usize::MAX, COLUMN_MAX);
+    if plain.iter().sum::<usize>() <= TABLE_COLUMNS_MAX {
+        return (plain, false);
+    }
+    let heads = (COLUMN_MIN..=COLUMN_MAX).rev().map(|head_most| sized(head_most, COLUMN_MAX));
+    let columns = (COLUMN_MIN..=COLUMN_MAX).rev().map(|most| sized(COLUMN_MIN, most));
+    let fits = |widths: &Vec<usize>| widths.iter().sum::<usize>() <= TABLE_COLUMNS_DENSE_MAX;
+    (heads.chain(columns).find(fits).unwrap_or(plain), true)
+}
+
 /// About how many Latin characters wide a text is.
 fn width(text: &str) -> usize {
     text.chars()
         .map(|character| if super::characters::is_japanese(character) { 2 } else { 1 })
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_columns_keep_their_width_beside_wide_ones() {
+        for (heads, cells, expected, dense) in [
+            (&[4, 10][..], &[2, 20][..], &[7, 23][..], false),
+            // Set smaller, heads have room; then the longest take two lines.
+            (&[20, 24, 24, 24], &[20, 9, 9, 9], &[23, 27, 27, 27], true),
+            (&[20, 30, 25, 20], &[20, 9, 9, 9], &[23, 19, 28, 23], true),
+            // The widest gives way, the day beside it does not.
+            (&[4, 4, 4, 8], &[36, 36, 36, 12], &[29, 29, 29, 15], true),
+        ] {
+            assert_eq!(widths(heads, cells), (expected.to_vec(), dense), "{heads:?} {cells:?}");
+        }
+        let many = vec![36; 40];
+        let (columns, dense) = widths(&many, &many);
+        assert!(dense && columns.len() == 40 && columns.iter().all(|width| *width > 0));
+    }
 }

@@ -55,6 +55,7 @@ fn all(lang: Lang) -> String {
         ("observation", observations(lang)),
         ("populations", populations(lang)),
         ("behaviour", super::behaviours::sentences(lang)),
+        ("done", super::done::sentences(lang)),
     ] {
         text.push_str(&format!("# {title}\n"));
         for sentence in sentences {
@@ -399,21 +400,26 @@ fn rankings(lang: Lang) -> Vec<String> {
         previous: Previous::Rank(previous),
     };
     let regions = [region("JP", Some(1), 1), region("US", Some(2), 6), region("BR", Some(3), 2)];
-    let difference = |by_tool, by_all| {
+    let difference = |by_tool, by_all, again| {
         let difference = RankDifference {
             name: names.region("JP"),
             tool: names.tool("mirai"),
             by_tool,
             by_all,
         };
-        rank_difference(&difference, &quarter(lang))
+        rank_difference(&difference, again, &quarter(lang))
     };
     let mut texts = ranking_changes(&changed, 5, &quarter(lang));
     texts.extend(ranking_changes(&same, 2, &quarter(lang)));
     assert_eq!(ranking_changes(&unknown, 2, &quarter(lang)), [""; 0]);
     texts.extend(ranking_changes(&new, 2, &quarter(lang)));
     texts.extend(ranking_changes(&regions, 2, &quarter(lang)));
-    texts.extend([difference(8, 19), difference(2, 2)]);
+    texts.extend([
+        difference(8, 19, false),
+        difference(2, 2, false),
+        difference(19, 3, true),
+        difference(1, 1, true),
+    ]);
     texts
 }
 

@@ -19,35 +19,7 @@ impl Desk<'_> {
             self.say("付録: データの品質と限界", "Appendix: quality and limits of the data"),
             Vec::new(),
         );
-        let totals = self.facts.totals;
-        let rows = [
-            (self.say("読み取ったフレーム", "Frames read"), totals.seen),
-            (self.say("保存したパケット", "Packets stored"), totals.packets),
-            (
-                self.say("IPヘッダーを読めなかったフレーム", "Frames without a readable IP header"),
-                totals.unreadable,
-            ),
-            (
-                self.say("センサーで失われたと分かっているパケット", "Packets known to be lost at sensors"),
-                totals.dropped,
-            ),
-            (self.say("異なる送信元アドレス", "Distinct source addresses"), totals.sources),
-        ];
-        let table = Table {
-            id: "table-quality".to_owned(),
-            caption: self.say("記録されたもの", "What was recorded"),
-            columns: vec![(self.say("項目", "What"), Align::Left), (self.say("件数", "Number"), Align::Right)],
-            rows: rows
-                .into_iter()
-                .map(|(what, value)| vec![what, thousands(&number(Some(value), 0))])
-                .collect(),
-            note: None,
-            data: Some("table-quality".to_owned()),
-        };
-        let head = self.say("件数", "Number");
-        let table = self.table(table, String::new(), |disclosure| {
-            disclosure.kinds.insert(head, DataKind::Extent);
-        });
+        let table = self.quality_table();
         whole.blocks.push(table);
         self.coverage();
         let mut facts: Vec<Fact> = self.outages().into_iter().map(|text| self.fact(text, "coverage")).collect();
@@ -55,6 +27,14 @@ impl Desk<'_> {
             let text = self.say("観測の中断はありませんでした。", "No sensor missed a day.");
             facts.push(self.fact(text, "coverage"));
         }
+        facts.extend(self.facts.totals.missed.filter(|missed| *missed > 0.0).map(|missed| {
+            let missed = thousands(&number(Some(missed), 0));
+            let text = self.say(
+                &format!("センサーの停止中に、最大で{missed}件のフレームが届いていました。これらはデータに含まれていません。"),
+                &format!("While sensors were not running, at most {missed} frames arrived; they are not in the data."),
+            );
+            self.fact(text, "table-quality")
+        }));
         whole.blocks.push(Block::Facts(facts));
         whole.blocks.push(Block::Heading(self.say("観測の限界", "What cannot be seen")));
         let mut facts = self.limits();
@@ -77,6 +57,65 @@ impl Desk<'_> {
         }
         whole.blocks.extend(self.lists_consulted());
         whole
+    }
+
+    /// What was read and stored, and what was lost.
+    fn quality_table(&mut self) -> Block {
+        let totals = self.facts.totals;
+        let rows = [
+            (self.say("読み取ったフレーム", "Frames read"), Some(totals.seen)),
+            (self.say("保存したパケット", "Packets stored"), Some(totals.packets)),
+            (
+                self.say("IPヘッダーを読めなかったフレーム", "Frames without a readable IP header"),
+                Some(totals.unreadable),
+            ),
+            (
+                self.say("センサーのカーネルで破棄されたフレーム", "Frames dropped by the kernels of sensors"),
+                totals.dropped_kernel,
+            ),
+            (
+                self.say(
+                    "センサーの一時保存領域からあふれて破棄されたパケット",
+                    "Packets dropped because a sensor's spool was full",
+                ),
+                totals.dropped_spool,
+            ),
+            (
+                self.say(
+                    "センサーの停止中に届いたフレーム（最大）",
+                    "Frames that arrived while a sensor was not running, at most",
+                ),
+                totals.missed,
+            ),
+            (
+                self.say(
+                    "センサーの時計のずれの最大値（ミリ秒）",
+                    "Greatest error of a sensor's clock, in milliseconds",
+                ),
+                totals.clock_skew_us.map(|us| (us / 1_000.0).ceil()),
+            ),
+            (self.say("異なる送信元アドレス", "Distinct source addresses"), Some(totals.sources)),
+        ];
+        let unknown = self.say("不明", "not known");
+        let table = Table {
+            id: "table-quality".to_owned(),
+            caption: self.say("記録されたもの", "What was recorded"),
+            columns: vec![(self.say("項目", "What"), Align::Left), (self.say("件数", "Number"), Align::Right)],
+            rows: rows
+                .into_iter()
+                .map(|(what, value)| vec![what, value.map_or_else(|| unknown.clone(), |value| thousands(&number(Some(value), 0)))])
+                .collect(),
+            note: Some(self.say(
+                "破棄されたもの、停止中に届いたもの、時計のずれは、センサーからの報告による。キャプチャファイルから取り込んだデータでは不明である。",
+                "What was dropped or arrived unheard, and the error of clocks, is what sensors report; of captures taken in from files it is not known.",
+            )),
+            data: Some("table-quality".to_owned()),
+        };
+        let head = self.say("件数", "Number");
+        let sql = format!("{};\n\n{}", self.facts.totals_sql, self.facts.coverage_rows.question.sql);
+        self.table(table, sql, |disclosure| {
+            disclosure.kinds.insert(head, DataKind::Extent);
+        })
     }
 
     /// Sensor-days by day.

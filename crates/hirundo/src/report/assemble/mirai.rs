@@ -26,6 +26,8 @@ const DIFFERENCES_TOLD: usize = 2;
 const DIFFERENCE_RANKS: u64 = 20;
 /// Classes of devices told of each region.
 const CLASSES_TOLD: usize = 3;
+/// Regions whose classes are told in a sentence; the figure has them all.
+const REGIONS_TOLD: usize = 3;
 /// Pairs of ports told.
 const PAIRS_TOLD: usize = 3;
 
@@ -197,17 +199,18 @@ impl Desk<'_> {
             .iter()
             .take(1 + DIFFERENCES_TOLD)
             .filter(|ranks| is_home(ranks.0) || ranks.1 != ranks.2);
-        told.map(|(subject, marked, all)| {
-            let name = self.names.spoken(subject);
-            let difference = RankDifference {
-                name,
-                tool: self.names.tool(MARK),
-                by_tool: u32::try_from(*marked).unwrap_or(u32::MAX),
-                by_all: u32::try_from(*all).unwrap_or(u32::MAX),
-            };
-            rank_difference(&difference, &self.context)
-        })
-        .collect()
+        told.enumerate()
+            .map(|(at, (subject, marked, all))| {
+                let name = self.names.spoken(subject);
+                let difference = RankDifference {
+                    name,
+                    tool: self.names.tool(MARK),
+                    by_tool: u32::try_from(*marked).unwrap_or(u32::MAX),
+                    by_all: u32::try_from(*all).unwrap_or(u32::MAX),
+                };
+                rank_difference(&difference, at > 0, &self.context)
+            })
+            .collect()
     }
 
     fn home(&mut self, part: &mut Section) {
@@ -359,7 +362,7 @@ impl Desk<'_> {
         figure.note = Some(devices.note(self.order.lang));
         self.publish(data, |_| {});
         part.blocks.push(Block::Figure(figure));
-        let told = devices.regions.iter().filter_map(|region| {
+        let told = devices.regions.iter().take(REGIONS_TOLD).filter_map(|region| {
             let devices = population::Devices {
                 region: self.names.region(&region.region),
                 investigated: region.investigated,

@@ -12,7 +12,6 @@ use hirundo_press::document::{Align, Block, Data, Section, Table};
 
 use super::{Desk, count, section};
 use crate::report::commentary::Place;
-use crate::report::facts::ports_of;
 use crate::report::figures::{COUNT_MIN, Frame, lines, lines_named, portion, published};
 use crate::report::rows::whole;
 use crate::report::safety::{DataKind, Granularity, Shown};
@@ -33,10 +32,6 @@ const FIGURES: [&str; 8] = [
 ];
 /// Packets a day below which a subject outside the top is not told to everybody.
 const TOLD_DAILY_MIN: f64 = 20.0;
-/// Places compared side by side.
-const PLACES_MAX: usize = 6;
-/// Ports shown of each.
-const PLACE_PORTS: usize = 10;
 /// Ports and regions of victims told.
 const VICTIMS_TOLD: usize = 3;
 /// Organisations of scanners in the table.
@@ -61,11 +56,7 @@ impl<'a> Desk<'a> {
         all.sections.extend(self.campaigns());
         all.sections.push(self.backscatter());
         all.sections.push(self.scanners());
-        let mut done = Vec::new();
-        self.comment(&Place::Notifications, &mut done);
-        if !done.is_empty() {
-            all.sections.push(section("notifications", self.say("対応", "What was done"), done));
-        }
+        all.sections.extend(self.notifications());
         let mut closing = Vec::new();
         self.comment(&Place::Closing, &mut closing);
         if !closing.is_empty() {
@@ -127,108 +118,6 @@ impl<'a> Desk<'a> {
         part.blocks.extend(self.known(id, finding));
         self.comment(place, &mut part.blocks);
         part
-    }
-
-    /// Each place's ports side by side, under neutral names.
-    fn places(&mut self) -> Option<Section> {
-        let names = self.place_names();
-        let rows = &self.study.sensor_ports;
-        let (sensors, subjects) = (rows.texts("sensor").ok()?, ports_of(rows).ok()?);
-        let mut tops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (sensor, subject) in sensors.iter().zip(&subjects) {
-            let (Some(sensor), Some(subject)) = (sensor.as_deref(), subject) else {
-                continue;
-            };
-            tops.entry(sensor).or_default().push(self.names.label(subject));
-        }
-        let shown: Vec<(&String, &Vec<String>)> = names
-            .iter()
-            .filter_map(|(sensor, name)| Some((name, tops.get(sensor.as_str())?)))
-            .take(PLACES_MAX)
-            .collect();
-        if shown.len() < 2 {
-            return None;
-        }
-        let mut columns = vec![(self.say("順位", "Rank"), Align::Centre)];
-        columns.extend(shown.iter().map(|(name, _)| ((*name).clone(), Align::Left)));
-        let short = |port: Option<&String>| {
-            port.map(|port| port.split([' ', '（']).next().unwrap_or_default().to_owned())
-                .unwrap_or_default()
-        };
-        let cells = (0..PLACE_PORTS).map(|rank| {
-            let mut cells = vec![(rank + 1).to_string()];
-            cells.extend(shown.iter().map(|(_, ports)| short(ports.get(rank))));
-            cells
-        });
-        let table = Table {
-            id: "places".to_owned(),
-            caption: self.say("センサーごとの宛先ポート番号の順位", "Destination ports at each sensor, by rank"),
-            columns,
-            rows: cells.collect(),
-            note: Some(self.say(
-                "センサーの名称は、設置場所が特定されないように付け替えています。",
-                "Sensors bear neutral names, so that nobody can tell where they are.",
-            )),
-            data: Some("places".to_owned()),
-        };
-        let alike = self.common_ports(&shown);
-        let neutral: Vec<String> = shown.iter().map(|(name, _)| (*name).clone()).collect();
-        let table = self.table(table, self.study.sensor_ports.question.sql.clone(), |disclosure| {
-            disclosure.kinds = neutral.iter().map(|name| (name.clone(), DataKind::Label)).collect();
-            disclosure.sensors = neutral;
-        });
-        let mut part = section(
-            "places-compared",
-            self.say("観測地点による違い", "Seen from different places"),
-            vec![table],
-        );
-        part.blocks.push(Block::Facts(vec![self.fact(alike, "places")]));
-        self.comment(&Place::PlacesCompared, &mut part.blocks);
-        Some(part)
-    }
-
-    /// What all the shown places have in common, and what one alone has.
-    fn common_ports(&self, shown: &[(&String, &Vec<String>)]) -> String {
-        let sets: Vec<BTreeSet<&String>> = shown.iter().map(|(_, ports)| ports.iter().take(PLACE_PORTS).collect()).collect();
-        let all: BTreeSet<&String> = sets.iter().flatten().copied().collect();
-        let everywhere = all.iter().filter(|port| sets.iter().all(|set| set.contains(*port))).count();
-        let alone: Vec<String> = all
-            .iter()
-            .filter(|port| sets.iter().filter(|set| set.contains(*port)).count() == 1)
-            .map(|port| (*port).clone())
-            .collect();
-        let only = match (alone.is_empty(), self.order.lang) {
-            (true, _) => String::new(),
-            (false, crate::period::Lang::Japanese) => format!("1か所のみで上位10位に入ったポートは{}でした。", alone.join("、")),
-            (false, crate::period::Lang::English) => format!(" In the top 10 of one place only: {}.", alone.join(", ")),
-        };
-        self.say(
-            &format!("{}か所すべてで上位10位に入ったポートは{everywhere}件でした。{only}", shown.len()),
-            &format!("{everywhere} ports are in the top 10 of all {} places.{only}", shown.len()),
-        )
-    }
-
-    /// Neutral names of sensors: "domestic sensor 1", "overseas sensor 2", in the order of their names.
-    fn place_names(&self) -> Vec<(String, String)> {
-        let (mut home, mut abroad, mut unknown) = (0, 0, 0);
-        let facts = self.facts;
-        let mut named: Vec<(u8, String, String)> = Vec::new();
-        for sensor in &facts.sensors {
-            let region = facts.roster.sensor(sensor).and_then(|sensor| sensor.region.as_deref());
-            let (order, japanese, english, number) = match region {
-                Some(region) if region == self.order.home => (0, "国内センサー", "Domestic sensor", &mut home),
-                Some(_) => (1, "海外センサー", "Overseas sensor", &mut abroad),
-                None => (2, "センサー", "Sensor", &mut unknown),
-            };
-            *number += 1;
-            // Three of each kind, as the table has room for.
-            if *number <= PLACES_MAX / 2 || order == 2 {
-                let name = self.say(&format!("{japanese}{number}"), &format!("{english} {number}"));
-                named.push((order, sensor.clone(), name));
-            }
-        }
-        named.sort_by_key(|(order, ..)| *order);
-        named.into_iter().map(|(_, sensor, name)| (sensor, name)).collect()
     }
 
     fn backscatter(&mut self) -> Section {

@@ -105,7 +105,7 @@ impl<'a> Desk<'a> {
             .filter(|&day| up.iter().any(|up| up.get(day).is_some_and(|part| *part > 0.0)))
             .count();
         let regions: BTreeSet<&str> = facts.roster.sensors.iter().filter_map(|sensor| sensor.region.as_deref()).collect();
-        let arrived = facts.totals.seen + facts.totals.dropped;
+        let arrived = facts.totals.seen + facts.totals.dropped();
         let overview = Overview {
             sensors: seen as u64,
             regions: regions.into_iter().map(|code| self.names.region_name(code)).collect(),
@@ -114,7 +114,7 @@ impl<'a> Desk<'a> {
             sensor_days_possible: (seen * days) as f64,
             packets: whole(facts.totals.packets),
             sources: whole(facts.totals.sources),
-            lost_percent: (facts.totals.dropped > 0.0).then(|| 100.0 * facts.totals.dropped / arrived),
+            lost_percent: (facts.totals.dropped() > 0.0).then(|| 100.0 * facts.totals.dropped() / arrived),
         };
         observation::overview(&overview, &self.context)
     }

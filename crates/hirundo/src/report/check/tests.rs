@@ -55,7 +55,30 @@ fn files(japanese: &str, english: &str) -> Files {
         japanese: Some(text(japanese)),
         english: Some(text(english)),
         annotations: Some(String::new()),
+        notified: None,
     }
+}
+
+#[test]
+fn notifications_are_looked_at() {
+    let with = |rows: &str| Files {
+        notified: Some(format!("notified,address,kind\n{rows}")),
+        ..files(
+            &format!("[約5倍](fact:{ID}.factor)に増えた。"),
+            &format!("It rose [about 5 times](fact:{ID}.factor)."),
+        )
+    };
+    assert_eq!(problems(&with("2022-05-10,203.0.113.7,isp\n2022-05-11,203.0.113.7,isp\n")), []);
+    let found = problems(&with("2022-05-10,203.0.113.7,isp\n2022-05-10,203.0.113.7,isp\n"));
+    assert!(
+        matches!(found.as_slice(), [one] if one.severity == Severity::Warning && one.line == 3 && one.what.contains("line 2")),
+        "{found:?}"
+    );
+    let found = problems(&with("2022-05-10,203.0.113.7,nobody\n"));
+    assert!(
+        matches!(found.as_slice(), [one] if one.severity == Severity::Error && one.line == 2 && one.hint.contains("csirt")),
+        "{found:?}"
+    );
 }
 
 #[test]

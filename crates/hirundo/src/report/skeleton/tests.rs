@@ -2,6 +2,7 @@
 
 use super::super::annotation::Annotations;
 use super::super::commentary::{Commentary, Fact, Verdict, judge};
+use super::super::notified::{Notified, Recipient};
 use super::*;
 use crate::period::Day;
 
@@ -74,16 +75,28 @@ fn examples_of_annotations_are_right_once_uncommented() {
 }
 
 #[test]
+fn the_example_of_a_notification_is_right_once_uncommented() {
+    assert_eq!(Notified::parse(NOTIFIED), Ok(Notified::default()));
+    let head = NOTIFIED.lines().last().unwrap();
+    let (_, example) = NOTIFIED.split_once("# Example:\n# ").unwrap();
+    let example = example.lines().next().unwrap();
+    let read = Notified::parse(&format!("{head}\n{example}\n")).unwrap();
+    assert_eq!(read.entries.len(), 1);
+    // Every kind that there is is named.
+    assert!(Recipient::ALL.iter().all(|kind| NOTIFIED.contains(kind.tag())));
+}
+
+#[test]
 fn never_writes_over() {
     let folder = tempfile::tempdir().unwrap();
     let first = skeleton().write(folder.path(), &LANGS).unwrap();
-    assert_eq!((first.made.len(), first.kept.len()), (3, 0));
+    assert_eq!((first.made.len(), first.kept.len()), (4, 0));
     let english = folder.path().join("commentary/2022Q2.en.md");
     assert!(first.made.contains(&english));
     fs::write(&english, "mine").unwrap();
     fs::remove_file(folder.path().join("annotations.toml")).unwrap();
     let second = skeleton().write(folder.path(), &LANGS).unwrap();
-    assert_eq!((second.made.len(), second.kept.len()), (1, 2));
+    assert_eq!((second.made.len(), second.kept.len()), (1, 3));
     assert_eq!(fs::read_to_string(&english).unwrap(), "mine");
     let blocked = folder.path().join("annotations.toml");
     assert!(
