@@ -149,7 +149,7 @@ async fn the_engine_gives_the_same_without_our_parts() {
 }
 
 /// Little, but enough for the engine's last stage, which cannot do with less than one batch of states.
-const LITTLE_MEMORY_BYTES: usize = 4 << 20;
+const LITTLE_MEMORY_BYTES: usize = 12 << 20;
 /// Less than the sets of one partition take.
 const TINY_MEMORY_BYTES: usize = 128 << 10;
 
