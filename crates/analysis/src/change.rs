@@ -3,7 +3,7 @@
 use crate::daily::Daily;
 use crate::finding::{Course, Trend};
 use crate::mean::{WEEK, mean_between, spread};
-use crate::run::{Direction, Rule, Run, pieces, runs, steeper};
+use crate::run::{Direction, Piece, Rule, Run, pieces, runs, steeper};
 use crate::spline::{Fit, fit, simplified};
 
 /// Each bend or step must lower the sum of squared standardised residuals by this many times the logarithm of the
@@ -37,6 +37,10 @@ const LEVEL_MIN: f64 = 0.05;
 /// standard errors.
 const DEPARTURE_DAYS_MAX: usize = 10;
 const DEPARTURE_ERRORS: f64 = 2.0;
+
+/// How many of its standard errors the day of a bend may lie from the first day of the period to be taken for it, where
+/// the curve moves that way on both sides of the bend.
+const BEGIN_ERRORS: f64 = 2.0;
 
 /// Correlation between residuals of neighbouring days above which the penalty grows.
 const CORRELATION_FREE: f64 = 0.2;
@@ -90,7 +94,15 @@ pub(crate) fn movements(daily: &Daily, start: usize, factor_min: f64) -> Vec<Mov
             found.push(movement);
             at = next;
         } else {
-            found.extend(movement(&runs, at, &curve, daily, rule.log_min));
+            let movement = movement(&runs, at, &curve, daily, &rule);
+            // What went the same way more slowly up to the period's first day is not of the period.
+            let ends = |before: &mut Movement| {
+                movement
+                    .as_ref()
+                    .is_some_and(|movement| movement.from == start && before.up == movement.up)
+            };
+            found.pop_if(|before| matches!(before.course, Course::Trend(_)) && before.to > start && ends(before));
+            found.extend(movement);
             at += 1;
         }
     }
@@ -281,7 +293,7 @@ fn alternation(runs: &[Run], at: usize, curve: &Curve, daily: &Daily) -> Option<
 }
 
 /// The trend or jump that a run is, when it is large enough.
-fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, log_min: f64) -> Option<Movement> {
+fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, rule: &Rule) -> Option<Movement> {
     let run = &runs[at];
     if run.direction == Direction::Level {
         return None;
@@ -291,12 +303,12 @@ fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, log_min: f64)
     let mut from = match (jump, run.pieces.first()) {
         (Some(jump), _) => jump.to,
         (None, Some(first)) if first.step => first.to,
-        (None, _) => departure(runs, at, &curve.fit, daily),
+        (None, _) => begin(runs, at, curve, daily, rule.start),
     };
     // What follows a faster movement of the same direction is measured from where the mean has left that behind.
     if jump.is_none() && at > 0 && runs[at - 1].direction == run.direction && runs[at - 1].log_slope() > run.log_slope() {
         from += WEEK;
-        if from + WEEK > run.to() || run.log().abs() < log_min {
+        if from + WEEK > run.to() || run.log().abs() < rule.log_min {
             return None;
         }
     }
@@ -322,7 +334,7 @@ fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, log_min: f64)
     let up = run.direction == Direction::Up;
     let (log, error) = log_factor((before, from), (after, to), curve, daily);
     let surprise = log.abs() / error;
-    if log.abs() < log_min || surprise < ERRORS_MIN || (log > 0.0) != up {
+    if log.abs() < rule.log_min || surprise < ERRORS_MIN || (log > 0.0) != up {
         return None;
     }
     let trend = Trend {
@@ -360,6 +372,32 @@ fn log_factor((before, from): (f64, usize), (after, to): (f64, usize), curve: &C
     let days_after = (to + 1 - from).min(WEEK) as f64;
     let variance = (daily.noise[from.saturating_sub(1)] / before).powi(2) / WEEK as f64 + (daily.noise[to] / after).powi(2) / days_after;
     ((after / before).ln(), variance.sqrt() * curve.inflation)
+}
+
+/// The day from which a run goes its way.
+///
+/// Where the curve went the same way before, only more slowly, the run does not begin but bends, and the day of a slight
+/// bend is known to some days only: it is the crossing of two lines, each of which is uncertain at its end by two
+/// standard errors of its mean. A movement of the whole period is then told from the period's first day.
+fn begin(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, start: usize) -> usize {
+    let run = &runs[at];
+    let slower = at
+        .checked_sub(1)
+        .and_then(|before| runs.get(before))
+        .filter(|before| before.direction == run.direction);
+    let pieces = slower.and_then(|before| Some((before.pieces.last()?, run.pieces.first()?)));
+    let Some((before, after)) = pieces.filter(|(before, after)| !before.step && !after.step) else {
+        return departure(runs, at, &curve.fit, daily);
+    };
+    let slope = |piece: &Piece| (piece.end - piece.start) / piece.days().max(1) as f64;
+    let days = [before, after].map(|piece| 1.0 / piece.days().max(1) as f64);
+    let spread = 2.0 * curve.inflation * daily.noise[run.from()] * (days[0] + days[1]).sqrt();
+    let error = spread / (slope(after) - slope(before)).abs().max(f64::MIN_POSITIVE);
+    if run.from().abs_diff(start) as f64 <= BEGIN_ERRORS * error && slope(before).abs() < slope(after).abs() {
+        start
+    } else {
+        run.from()
+    }
 }
 
 /// The day from which a run leaves the level before it. A movement that begins slowly (growth by a factor a day) has

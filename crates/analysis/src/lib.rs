@@ -7,6 +7,7 @@ mod change;
 pub mod changefinder;
 pub mod course;
 mod cross;
+pub mod crowd;
 mod daily;
 pub mod exposure;
 pub mod finding;
