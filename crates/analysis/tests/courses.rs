@@ -790,3 +790,20 @@ fn few_sources_more_or_less_for_some_weeks_are_no_course() {
         assert_eq!(is(&found, "bulge"), is_told, "{found:?}");
     }
 }
+
+#[test]
+fn other_courses_are_as_rare_in_noise_as_expected() {
+    let (mut found, mut series) = (0.0, 0.0);
+    for (kind, level) in (0..).zip([2.5, 5.0, 12.0, 40.0, 150.0, 2000.0]) {
+        for (sort, dispersion) in (0..).zip([0.1, 1.0, 2.0, 5.0, 15.0]) {
+            for seed in 0..100 {
+                let told = told(&noisy(|_| level, dispersion, 1_000_000 + 10_000 * kind + 1000 * sort + seed));
+                let other = |finding: &&Finding| !matches!(finding.course.slug(), "steady" | "surge");
+                found += told.iter().filter(other).count() as f64;
+                series += 1.0;
+            }
+        }
+    }
+    let expected = course::MOVEMENT_CHANCE * series;
+    assert!(found <= expected + 3.0 * expected.sqrt(), "{found} found, {expected} expected");
+}
