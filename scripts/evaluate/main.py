@@ -36,8 +36,8 @@ SCENARIOS = (
     ("new-worm", 5, "2022Q3", "2022-Q3", ("2022-07-01", "2022-09-30")),
 )
 QUICK_SEEDS = 2
-# Seeds from 101 on: no rule was made with them.
-FIRST_SEED = 101
+# Seeds from 201 on: no rule was made with them.
+FIRST_SEED = 201
 # The machine may be shared, and one run has its own peak of memory.
 AT_ONCE_MAX = 2
 VERDICTS = (RECALLED, FOLLOWS, COUNTED, INEXACT, CONTRADICTS)

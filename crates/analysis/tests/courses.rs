@@ -807,3 +807,42 @@ fn other_courses_are_as_rare_in_noise_as_expected() {
     let expected = course::MOVEMENT_CHANCE * series;
     assert!(found <= expected + 3.0 * expected.sqrt(), "{found} found, {expected} expected");
 }
+
+#[test]
+fn growth_that_begins_slowly_is_told_from_about_its_first_days() {
+    // Some days' growth is there before the straight line that fits best leaves the level.
+    let level = |day: i32| {
+        360.0
+            + if day < 20 {
+                0.0
+            } else {
+                (12.0 * 1.35f64.powi(day - 20)).min(420.0)
+            }
+    };
+    check("growth by a third a day", 18, 0.25, level, |found| {
+        trends(found).iter().any(|trend| near(trend.from, 20, 3) && trend.factor > 1.6)
+    });
+    // A straight rise keeps its day.
+    check("straight", 20, 0.25, ramp(20, 39, 360.0, 780.0), |found| {
+        trends(found).iter().any(|trend| near(trend.from, 20, 2))
+    });
+}
+
+#[test]
+fn a_calm_before_a_swing_is_no_part_of_it() {
+    // Waves of a week on a level that they raise: the mean around the last calm days has part of the first wave.
+    let wave = |day: i32| {
+        let place = f64::from((day - 10).rem_euclid(7));
+        1300.0
+            + if (10..66).contains(&day) {
+                40.0 + 430.0 * (place - 3.5).abs() / 3.5
+            } else {
+                0.0
+            }
+    };
+    check("waves after a calm", 20, 0.4, wave, |found| {
+        found
+            .iter()
+            .any(|finding| matches!(finding.course, Course::Swing { from, to, .. } if near(from, 10, 4) && near(to, 65, 4)))
+    });
+}
