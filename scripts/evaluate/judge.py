@@ -11,8 +11,6 @@ DAYS = 3
 FACTOR = 1.15
 # A plan that moves by less than this part of what is claimed (in logarithms) is constant; from the other on it moves.
 CONSTANT_PART, MOVES_PART = 0.25, 0.5
-# Slope a day, relative to the level, from which a plan counts as moving.
-SLOPE_MIN = 0.01
 # A level course is told although the plan's weekly means differ by more than this.
 SILENT = 1.25
 # … but only where every week had this many packets a day: fewer are lost in the noise of counting.
@@ -59,13 +57,7 @@ class Plant:
     begin: int
     end: int
     factor: float = None
-    # Day from which the plan moves notably, where that is later; day on which its seven-day mean has come to rest.
-    bend: int = None
-    settled: int = None
-    settled_factor: float = None
     found: Finding = None
-    # Whether a finding has the planted dates themselves, without the allowances for bends and rest.
-    strict: bool = False
     # Sentences that tell it, by language; whether the public report should.
     told: dict = field(default_factory=dict)
     due: bool = False
@@ -74,9 +66,6 @@ class Plant:
     def recalled(self):
         """Outages are no findings but sentences."""
         return self.found is not None or (self.direction == "outage" and all(self.told.values()) and bool(self.told))
-
-    def recalled_strictly(self):
-        return self.recalled() and (self.strict or self.direction == "outage")
 
     def label(self):
         return f"{name(self.key)} {self.direction} {self.entry['from']}..{self.entry['to']}" + (f" over {self.entry['against']}" if self.entry["against"] else "")
@@ -127,30 +116,8 @@ def plants(observed, plan, period):
         plant = Plant(entry, key, entry["direction"], begin, end)
         if entry["before_mean_milli"] and entry["end_mean_milli"] and plant.direction in ("rise", "fall", "jump"):
             plant.factor = entry["end_mean_milli"] / entry["before_mean_milli"]
-        if plant.direction in ("rise", "fall") and plan.series(key):
-            plant.bend, plant.settled = bends(plan.series(key), plant)
-        if plant.settled and plant.factor:
-            course = {"from": plant.begin, "to": plant.settled}
-            plant.settled_factor = series.trend(observed.series(key, "packets"), course)
         chosen.append(plant)
     return chosen
-
-
-def bends(planned, plant):
-    """The day from which the plan of a rise or fall moves by SLOPE_MIN a day in its direction; and, when it stops doing
-    so at the planted end and stays, the day on which the mean of seven days has come to rest."""
-    sign = 1 if plant.direction == "rise" else -1
-
-    def slope(when):
-        one, other = planned.mean(when, when), planned.mean(when + 1, when + 1)
-        return sign * (other - one) / one if one and other is not None else 0.0
-
-    moving = [when for when in range(plant.begin - 1, plant.end + DAYS) if slope(when) >= SLOPE_MIN]
-    if not moving:
-        return None, None
-    stop = moving[-1] + 1
-    rests = near(stop, plant.end) and all(abs(slope(when)) < SLOPE_MIN for when in range(stop, stop + 6))
-    return moving[0], stop + 6 if rests else None
 
 
 def near(one, other):
@@ -182,21 +149,16 @@ class Judge:
         plant.near = [one for one in of_subject if one.kind != "steady"]
         if plant.direction == "steady":
             plant.found = None if plant.near else next(iter(of_subject), None)
-            plant.strict = plant.found is not None
             return
         for finding in of_subject:
             if self._matches(plant, finding):
                 plant.found, finding.verdict = plant.found or finding, RECALLED
-                plant.strict = plant.strict or plant.direction not in ("rise", "fall") or self._strictly(plant, finding.course)
 
     def _matches(self, plant, finding):
         course, kind, direction = finding.course, finding.kind, plant.direction
         if direction in ("rise", "fall") and kind in ("trend", "jump", "growth"):
-            ends = self._ends(plant, course)
-            settles = plant.settled is not None and near(course["to"], plant.settled)
-            begins = near(course["from"], plant.begin) or (plant.bend is not None and near(course["from"], plant.bend))
-            sized = (ends and self._sized(plant.factor, course)) or (settles and self._sized(plant.settled_factor, course))
-            return begins and sized and (course["factor"] > 1) == (direction == "rise")
+            placed = near(course["from"], plant.begin) and self._ends(plant, course)
+            return placed and self._sized(plant.factor, course) and (course["factor"] > 1) == (direction == "rise")
         if direction == "jump" and kind == "jump":
             return near(course["from"], plant.begin) and self._sized(plant.factor, course)
         if direction == "swing" and kind == "swing":
@@ -214,9 +176,6 @@ class Judge:
     def _ends(self, plant, course):
         # What goes on beyond the end of the period was told as far as it could be.
         return near(course["to"], plant.end) or (course["to"] >= self.period[1] and plant.end >= self.period[1] - DAYS)
-
-    def _strictly(self, plant, course):
-        return near(course["from"], plant.begin) and self._ends(plant, course) and self._sized(plant.factor, course)
 
     @staticmethod
     def _sized(factor, course):

@@ -3,7 +3,7 @@
 use crate::daily::Daily;
 use crate::finding::{Course, Trend};
 use crate::mean::{WEEK, mean_between, spread};
-use crate::run::{Direction, Rule, Run, pieces, runs, steeper};
+use crate::run::{Direction, Piece, Rule, Run, pieces, runs, steeper};
 use crate::spline::{Fit, fit, simplified};
 
 /// Each bend or step must lower the sum of squared standardised residuals by this many times the logarithm of the
@@ -33,10 +33,17 @@ const ERRORS_MIN: f64 = 4.0;
 /// Least level, in counts a day, that a factor is taken of: one count in three weeks.
 const LEVEL_MIN: f64 = 0.05;
 
-/// Days before a bend that may already belong to the movement, and how far their mean must lie beyond the level, in
-/// standard errors.
+/// Days before a bend that may already belong to the movement, and how far they must lie beyond the level on the mean, in
+/// standard deviations of a day.
 const DEPARTURE_DAYS_MAX: usize = 10;
-const DEPARTURE_ERRORS: f64 = 2.0;
+const DEPARTURE_DEVIATIONS: f64 = 1.0;
+
+/// How much steeper a movement must become for it to have begun slowly.
+const GROWING: f64 = 1.5;
+
+/// How many of its standard errors the day of a bend may lie from the first day of the period to be taken for it, where
+/// the curve moves that way on both sides of the bend.
+const BEGIN_ERRORS: f64 = 2.0;
 
 /// Correlation between residuals of neighbouring days above which the penalty grows.
 const CORRELATION_FREE: f64 = 0.2;
@@ -90,7 +97,15 @@ pub(crate) fn movements(daily: &Daily, start: usize, factor_min: f64) -> Vec<Mov
             found.push(movement);
             at = next;
         } else {
-            found.extend(movement(&runs, at, &curve, daily, rule.log_min));
+            let movement = movement(&runs, at, &curve, daily, &rule);
+            // What went the same way more slowly up to the period's first day is not of the period.
+            let ends = |before: &mut Movement| {
+                movement
+                    .as_ref()
+                    .is_some_and(|movement| movement.from == start && before.up == movement.up)
+            };
+            found.pop_if(|before| matches!(before.course, Course::Trend(_)) && before.to > start && ends(before));
+            found.extend(movement);
             at += 1;
         }
     }
@@ -281,7 +296,7 @@ fn alternation(runs: &[Run], at: usize, curve: &Curve, daily: &Daily) -> Option<
 }
 
 /// The trend or jump that a run is, when it is large enough.
-fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, log_min: f64) -> Option<Movement> {
+fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, rule: &Rule) -> Option<Movement> {
     let run = &runs[at];
     if run.direction == Direction::Level {
         return None;
@@ -291,12 +306,12 @@ fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, log_min: f64)
     let mut from = match (jump, run.pieces.first()) {
         (Some(jump), _) => jump.to,
         (None, Some(first)) if first.step => first.to,
-        (None, _) => departure(runs, at, &curve.fit, daily),
+        (None, _) => begin(runs, at, curve, daily, rule),
     };
     // What follows a faster movement of the same direction is measured from where the mean has left that behind.
     if jump.is_none() && at > 0 && runs[at - 1].direction == run.direction && runs[at - 1].log_slope() > run.log_slope() {
         from += WEEK;
-        if from + WEEK > run.to() || run.log().abs() < log_min {
+        if from + WEEK > run.to() || run.log().abs() < rule.log_min {
             return None;
         }
     }
@@ -322,7 +337,7 @@ fn movement(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, log_min: f64)
     let up = run.direction == Direction::Up;
     let (log, error) = log_factor((before, from), (after, to), curve, daily);
     let surprise = log.abs() / error;
-    if log.abs() < log_min || surprise < ERRORS_MIN || (log > 0.0) != up {
+    if log.abs() < rule.log_min || surprise < ERRORS_MIN || (log > 0.0) != up {
         return None;
     }
     let trend = Trend {
@@ -362,27 +377,93 @@ fn log_factor((before, from): (f64, usize), (after, to): (f64, usize), curve: &C
     ((after / before).ln(), variance.sqrt() * curve.inflation)
 }
 
-/// The day from which a run leaves the level before it. A movement that begins slowly (growth by a factor a day) has
-/// left it before the straight line that fits it best does.
+/// The day from which a run goes its way.
+///
+/// Where the curve went the same way before, only more slowly, the run does not begin but bends, and the day of a slight
+/// bend is known to some days only: it is the crossing of two lines, each of which is uncertain at its end by two
+/// standard errors of its mean. A movement of the whole period is then told from the period's first day.
+fn begin(runs: &[Run], at: usize, curve: &Curve, daily: &Daily, rule: &Rule) -> usize {
+    let run = &runs[at];
+    let slower = at
+        .checked_sub(1)
+        .and_then(|before| runs.get(before))
+        .filter(|before| before.direction == run.direction);
+    let pieces = slower.and_then(|before| Some((before.pieces.last()?, run.pieces.first()?)));
+    let Some((before, after)) = pieces.filter(|(before, after)| !before.step && !after.step) else {
+        return departure(runs, at, &curve.fit, daily);
+    };
+    let slope = |piece: &Piece| (piece.end - piece.start) / piece.days().max(1) as f64;
+    let days = [before, after].map(|piece| 1.0 / piece.days().max(1) as f64);
+    let spread = 2.0 * curve.inflation * daily.noise[run.from()] * (days[0] + days[1]).sqrt();
+    let error = spread / (slope(after) - slope(before)).abs().max(f64::MIN_POSITIVE);
+    if run.from().abs_diff(rule.start) as f64 <= BEGIN_ERRORS * error && slope(before).abs() < slope(after).abs() {
+        rule.start
+    } else if slower.is_some_and(|slower| slower.log().abs() < rule.log_min) {
+        departure(runs, at, &curve.fit, daily)
+    } else {
+        run.from()
+    }
+}
+
+/// The day from which a run leaves the level before it. A movement that grows steeper (by a factor a day) has left it
+/// before the straight line that fits its first part best does. The days that may belong to it already have no say in what
+/// the level before was.
 fn departure(runs: &[Run], at: usize, fit: &Fit, daily: &Daily) -> usize {
     let run = &runs[at];
     let from = run.from();
-    let before = match at.checked_sub(1).and_then(|before| runs.get(before)) {
-        Some(before) if before.direction == Direction::Level => before.from(),
-        Some(_) | None => return from,
+    let level_or_drift = |before: &&Run| before.direction == Direction::Level || before.direction == run.direction;
+    let Some(before) = at
+        .checked_sub(1)
+        .and_then(|before| runs.get(before))
+        .filter(level_or_drift)
+        .map(Run::from)
+    else {
+        return from;
     };
-    let sign = if run.direction == Direction::Up { 1.0 } else { -1.0 };
-    let least = before.max(from.saturating_sub(DEPARTURE_DAYS_MAX)).max(2);
-    let mut start = from;
-    for day in (least..=from).rev() {
-        // Mean of three days, in its standard errors.
-        let beyond: f64 = (day - 2..=day)
-            .map(|day| sign * (daily.smooth[day] - fit.values[day]) / daily.noise[day])
-            .sum();
-        if beyond / 3.0f64.sqrt() < DEPARTURE_ERRORS {
-            break;
-        }
-        start = day - 1;
+    // Of a straight movement the line that fits it best knows the begin best.
+    let grows = |pair: &[Piece]| pair[1].log_slope().abs() >= GROWING * pair[0].log_slope().abs();
+    if !run.pieces.windows(2).next().is_some_and(grows) {
+        return from;
     }
-    start.min(from)
+    let sign = if run.direction == Direction::Up { 1.0 } else { -1.0 };
+    let calm = before..from.saturating_sub(DEPARTURE_DAYS_MAX);
+    let line = if calm.len() >= 2 * WEEK { line(daily, calm.clone()) } else { None };
+    let level = |day: usize| {
+        line.as_ref()
+            .map_or(fit.values[day], |line| line.level + line.slope * (day as f64 - line.middle))
+    };
+    let least = before.max(from.saturating_sub(DEPARTURE_DAYS_MAX));
+    // Page's cumulative sum: from its lowest day on, the days together lie beyond the level by more than that.
+    let (mut sum, mut lowest, mut start) = (0.0, 0.0, least);
+    for day in least..from {
+        let beyond = sign * (daily.smooth[day] - level(day)) / daily.noise[day];
+        // One large day is no begin.
+        sum += beyond.min(2.0 * DEPARTURE_DEVIATIONS) - DEPARTURE_DEVIATIONS;
+        if sum <= lowest {
+            (lowest, start) = (sum, day + 1);
+        }
+    }
+    start
+}
+
+/// A straight line through some days.
+struct Line {
+    middle: f64,
+    /// Value in the middle.
+    level: f64,
+    slope: f64,
+}
+
+/// The line through the usable days of `days`.
+fn line(daily: &Daily, days: std::ops::Range<usize>) -> Option<Line> {
+    let usable: Vec<(f64, f64)> = days
+        .filter(|day| daily.usable[*day])
+        .map(|day| (day as f64, daily.smooth[day]))
+        .collect();
+    let count = usable.len() as f64;
+    let middle = usable.iter().map(|(day, _)| day).sum::<f64>() / count;
+    let level = usable.iter().map(|(_, rate)| rate).sum::<f64>() / count;
+    let sum = |of: &dyn Fn(f64, f64) -> f64| usable.iter().map(|(day, rate)| of(day - middle, rate - level)).sum::<f64>();
+    let slope = sum(&|day, rate| day * rate) / sum(&|day, _| day * day);
+    (usable.len() >= WEEK && slope.is_finite()).then(|| Line { middle, level, slope })
 }

@@ -48,6 +48,8 @@ pub(crate) struct Daily {
     pub(crate) stretch: Vec<f64>,
     /// Times in which it swung.
     pub(crate) zones: Vec<Zone>,
+    /// Sum of the squares of what each source sends, day by day; empty when not known.
+    pub(crate) squares: Vec<f64>,
 }
 
 /// Median rate, median variance and skewness of a day.
@@ -74,7 +76,9 @@ impl Daily {
         for (day, rate) in rates.iter_mut().enumerate() {
             *rate /= factors[weekday(first, day)];
         }
-        Some(Daily::prepared(first, raw, rates, &known, &exposure))
+        let mut daily = Daily::prepared(first, raw, rates, &known, &exposure);
+        daily.squares = series.squares.get(from..to).map_or_else(Vec::new, <[f64]>::to_vec);
+        Some(daily)
     }
 
     fn prepared(first: Day, raw: Vec<Option<f64>>, rates: Vec<f64>, known: &[bool], exposure: &[f64]) -> Daily {
@@ -112,6 +116,7 @@ impl Daily {
             noise,
             stretch,
             zones,
+            squares: Vec::new(),
         }
     }
 

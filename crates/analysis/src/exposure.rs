@@ -1,6 +1,7 @@
 //! What share of a subject each sensor usually sees, and from it the rate that all sensors together would have counted.
 
-use crate::mean::{finite, median};
+use crate::finding::Measure;
+use crate::mean::{WEEK, finite, median};
 use crate::series::{Counts, Coverage, Series};
 
 /// Least exposure of a day for its rate to be said: below it a few sensors would have to speak for all.
@@ -82,9 +83,15 @@ pub fn series(coverage: &Coverage, counts: &Counts, shares: &[f64]) -> Series {
         counts: Vec::with_capacity(days),
         exposure: Vec::with_capacity(days),
         rates: Vec::with_capacity(days),
+        squares: Vec::new(),
     };
     for day in 0..days {
         let (seen, exposure) = seen_and_exposure(coverage, counts, shares, day);
+        if !counts.pairs.is_empty() {
+            made.squares.push(squares(coverage, counts, day, exposure));
+        } else if counts.measure == Measure::Sources {
+            made.squares.push(seen / exposure.max(EXPOSURE_MIN));
+        }
         made.counts.push(seen);
         made.exposure.push(exposure);
         made.rates.push((exposure >= EXPOSURE_MIN).then(|| seen / exposure));
@@ -120,6 +127,31 @@ fn seen_and_exposure(coverage: &Coverage, counts: &Counts, shares: &[f64], day: 
     (seen, exposure.min(1.0))
 }
 
+/// The squares of what each source sends all sensors together, added up over the sources.
+///
+/// Each sensor knows those of its own part of them. A source that sends to all sensors as others do is what joins them
+/// most (by the inequality of Cauchy and Schwarz), and sources that matter do: the roots of the sensors' sums are added.
+/// The root of a day's few pairs lies below that of their mean, so the week around the day is asked as well. Of sources
+/// nothing more need be known: each counts at least once.
+fn squares(coverage: &Coverage, counts: &Counts, day: usize, exposure: f64) -> f64 {
+    let of = |sensor: usize, pairs: &[f64], from: usize, to: usize| {
+        let known = (from..to).filter(|day| up(coverage, sensor, *day) > 0.0);
+        let known = known.filter_map(|day| pairs.get(day).copied().filter(|pairs| pairs.is_finite() && *pairs >= 0.0));
+        let (sum, days) = known.fold((0.0, 0.0), |(sum, days), pairs| (sum + pairs, days + 1.0));
+        if days > 0.0 { (sum / days).sqrt() } else { 0.0 }
+    };
+    let all = |from: usize, to: usize| -> f64 {
+        let sensors = counts
+            .pairs
+            .iter()
+            .enumerate()
+            .filter(|(sensor, _)| up(coverage, *sensor, day) > 0.0);
+        sensors.map(|(sensor, pairs)| of(sensor, pairs, from, to)).sum()
+    };
+    let root = all(day, day + 1).max(all(day.saturating_sub(WEEK / 2), day + WEEK / 2 + 1));
+    (root / exposure.max(EXPOSURE_MIN)).powi(2)
+}
+
 /// Level of each day that may count for shares.
 fn usable_levels(coverage: &Coverage, counts: &Counts, shares: &[f64], days: usize) -> Vec<Option<f64>> {
     let level = |day: usize| {
@@ -147,13 +179,14 @@ fn normalised(mut shares: Vec<f64>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Measure, Subject};
+    use crate::finding::Subject;
 
     fn counts(rows: &[Vec<f64>]) -> Counts {
         Counts {
             subject: Subject::Total,
             measure: Measure::Packets,
             counts: rows.to_vec(),
+            pairs: Vec::new(),
         }
     }
 
@@ -231,5 +264,26 @@ mod tests {
         assert_eq!(series.rates.len(), 4);
         assert!(series.rates.iter().flatten().all(|rate| rate.is_finite()));
         assert!(usual_shares(&Coverage { first: 0, up: vec![] }, &counts, None).is_empty());
+    }
+
+    #[test]
+    fn the_squares_of_sources_are_joined_over_sensors() {
+        // Three sources with 10 packets a day at each of two sensors: 3 × 20² together; the pairs leave Poisson's part out.
+        let coverage = Coverage {
+            first: 0,
+            up: vec![vec![1.0, 1.0], vec![1.0, 0.0]],
+        };
+        let mut counts = counts(&[vec![30.0, 30.0], vec![30.0, 0.0]]);
+        assert!(series(&coverage, &counts, &[0.5, 0.5]).squares.is_empty());
+        let of_sources = Counts {
+            measure: Measure::Sources,
+            ..counts.clone()
+        };
+        assert_eq!(series(&coverage, &of_sources, &[0.5, 0.5]).squares, [60.0, 60.0]);
+        counts.pairs = vec![vec![300.0, 300.0], vec![300.0, f64::NAN]];
+        // The second day speaks for the sensor that was down.
+        for square in series(&coverage, &counts, &[0.5, 0.5]).squares {
+            assert!((square - 1200.0).abs() < 1e-6, "{square}");
+        }
     }
 }

@@ -158,7 +158,7 @@ fn ln_gamma(x: f64) -> f64 {
 }
 
 /// Chance of a standard normal variable to lie above `z`.
-fn normal_above(z: f64) -> f64 {
+pub(crate) fn normal_above(z: f64) -> f64 {
     // Half the tail of chi-squared with one degree of freedom.
     let half = 0.5 * above(0.5, z * z / 2.0);
     if z >= 0.0 { half } else { 1.0 - half }

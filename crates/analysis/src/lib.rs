@@ -8,6 +8,7 @@ pub mod changefinder;
 pub mod correlate;
 pub mod course;
 mod cross;
+pub mod crowd;
 mod daily;
 pub mod exposure;
 pub mod finding;

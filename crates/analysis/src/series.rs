@@ -21,6 +21,9 @@ pub struct Counts {
     pub measure: Measure,
     /// `counts[s][d]`: count at sensor `s` on day `first + d`.
     pub counts: Vec<Vec<f64>>,
+    /// `pairs[s][d]`: over its sources, the sum of what each counted times that less one (pairs of counts with one
+    /// source, in both orders); of sources themselves their number. Empty: not known.
+    pub pairs: Vec<Vec<f64>>,
 }
 
 /// A rate for each day: what all sensors together would have counted, had all of them observed all day.
@@ -39,4 +42,7 @@ pub struct Series {
     pub exposure: Vec<f64>,
     /// `counts / exposure`; `None` where too little was observed to say.
     pub rates: Vec<Option<f64>>,
+    /// The sum of the squares of what each source sends a day: the variance that the rate has because sources come and
+    /// go (see [`Counts::pairs`]). Empty: not known.
+    pub squares: Vec<f64>,
 }

@@ -51,8 +51,11 @@ pub(crate) struct Fit {
 /// Bends alone are tried first and then bends and steps together, and also both together from the start; the cheaper
 /// curve is taken. From the start alone a slope can become a stair, as the first step in its middle leaves no single
 /// bend that would pay; from bends alone a block can become a hill.
+///
+/// Where anything changes, the curve may also slope from the start for nothing: a drift that would not pay by itself
+/// draws the first change away from its day when it is taken for a level.
 pub(crate) fn fit(values: &[f64], weights: &[f64], penalty: f64) -> Fit {
-    let problem = Problem::new(values, weights, penalty);
+    let mut problem = Problem::new(values, weights, penalty);
     let mut sloped: Vec<Change> = Vec::new();
     problem.grow(&mut sloped, &[Kind::Bend]);
     if sloped.is_empty() && !problem.any_step_pays() {
@@ -70,16 +73,16 @@ pub(crate) fn fit(values: &[f64], weights: &[f64], penalty: f64) -> Fit {
     } else {
         sloped
     };
-    problem.finish(best)
+    problem.tilted(best)
 }
 
 /// `found` without the changes that do not pay a higher `penalty`.
 pub(crate) fn simplified(found: &Fit, values: &[f64], weights: &[f64], penalty: f64) -> Fit {
-    let problem = Problem::new(values, weights, penalty);
-    let mut changes = found.changes.clone();
-    problem.settle(&mut changes);
-    problem.finish(changes)
+    Problem::new(values, weights, penalty).tilted(found.changes.clone())
 }
+
+/// The slope from the start.
+const TILT: Change = Change { at: 0, kind: Kind::Bend };
 
 const BOTH: [Kind; 2] = [Kind::Bend, Kind::Step];
 
@@ -96,6 +99,8 @@ struct Problem<'a> {
     first: usize,
     last: usize,
     penalty: f64,
+    /// Whether every curve slopes from the start, without a price.
+    is_tilted: bool,
 }
 
 /// Orthonormal vectors of a curve's changes, and what they leave of the values (all times the weights' roots).
@@ -120,7 +125,24 @@ impl<'a> Problem<'a> {
             last: (0..values.len()).rev().find(counts).unwrap_or(0),
             tails,
             penalty,
+            is_tilted: false,
         }
+    }
+
+    /// The curve of `changes` when it may slope from the start for nothing; without other changes that must pay.
+    fn tilted(&mut self, mut changes: Vec<Change>) -> Fit {
+        changes.retain(|change| *change != TILT);
+        self.is_tilted = true;
+        self.settle(&mut changes);
+        if changes.is_empty() {
+            self.is_tilted = false;
+            changes.push(TILT);
+            self.settle(&mut changes);
+        } else {
+            changes.push(TILT);
+        }
+        self.is_tilted = false;
+        self.finish(changes)
     }
 
     /// Adds changes of these kinds while they pay.
@@ -237,7 +259,8 @@ impl<'a> Problem<'a> {
             vectors: Vec::with_capacity(changes.len() + 1),
             rest: self.values.iter().zip(&self.roots).map(|(value, root)| value * root).collect(),
         };
-        for change in std::iter::once(None).chain(changes.iter().copied().map(Some)) {
+        let tilt = self.is_tilted.then_some(Some(TILT));
+        for change in std::iter::once(None).chain(tilt).chain(changes.iter().copied().map(Some)) {
             let mut vector = self.vector(change);
             let whole = dot(&vector, &vector);
             for earlier in &basis.vectors {
@@ -257,7 +280,7 @@ impl<'a> Problem<'a> {
     /// Whether a change may stand at a day beside the others.
     fn fits(&self, change: Change, others: &[Change]) -> bool {
         let start = match change.kind {
-            Kind::Bend => change.at == 0 || change.at >= self.first + GAP_DAYS,
+            Kind::Bend => (change.at == 0 && !self.is_tilted) || change.at >= self.first + GAP_DAYS,
             Kind::Step => change.at >= self.first + GAP_DAYS,
         };
         start

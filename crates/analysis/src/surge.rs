@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::daily::Daily;
+use crate::Day;
+use crate::crowd;
+use crate::daily::{Daily, LEVEL_OF_COUNTS, Typical};
 use crate::gamma;
 use crate::series::Series;
 
@@ -186,13 +188,18 @@ impl History {
         let root_deviation = (roots.map(|root| (root - root_mean).powi(2)).sum::<f64>() / (days - 1) as f64).sqrt();
         let by_root = (root_mean + thresholds.deviations * root_deviation).powi(2);
         let (by_range, by_deviation) = (thresholds.ranges * range, thresholds.deviations * deviation);
+        // Some weeks more regular than Poisson's counts are no promise that the next day will be; the spread of the
+        // root of such a count is 1/2 at every size.
+        let by_count = |side: f64| (median.max(0.0).sqrt() + side * thresholds.deviations / 2.0).max(0.0).powi(2);
         let upper = by_root
+            .max(by_count(1.0))
             .max(median + by_range)
             .max(mean + by_deviation)
             .max(thresholds.count_min)
             .max(median * (1.0 + thresholds.part_min));
         let lower = (median - by_range)
             .min(mean - by_deviation)
+            .min(by_count(-1.0))
             .min(median * (1.0 - thresholds.part_min));
         Some(Gates {
             median,
@@ -213,23 +220,30 @@ const DRAWS: usize = 400;
 /// Steps to a factor of e in which levels, dispersions and skewnesses are told apart.
 const CLASSES_PER_E: f64 = 4.0;
 
-/// How many surges noise alone would give in all of `series`, with their levels and dispersions as they are.
+/// Of so many days of a rare subject, one (the largest) is left out when its noise is estimated.
+const BURST_DAYS: usize = 50;
+
+/// How many surges noise alone would give in `period` (first and last day) in all of `series`, with their levels and
+/// dispersions as they are.
 ///
 /// For each kind of series (level and dispersion, in steps of a quarter of a natural logarithm) histories are drawn
 /// from a shifted gamma distribution with the mean, variance and skewness of a negative binomial one (less skew where
 /// the series plainly is: scanners that come every other day have two values and no tail); the chance of a day to pass the gates of such a history is taken from the distribution's
-/// tails. The generator is seeded: the same series give the same number.
+/// tails. The generator is seeded: the same series give the same number. Where it is known what single sources send,
+/// a surge must also stand out of their coming and going, and the chance of that is the most there can be.
 #[must_use]
-pub fn expected_false_alarms(series: &[Series], thresholds: &Thresholds) -> f64 {
-    let mut classes: BTreeMap<[i32; 3], f64> = BTreeMap::new();
+pub fn expected_false_alarms(series: &[Series], period: (Day, Day), thresholds: &Thresholds) -> f64 {
+    let mut classes: BTreeMap<[i32; 3], [f64; 2]> = BTreeMap::new();
     for one in series {
         let last = i64::from(one.first) + i64::try_from(one.rates.len()).unwrap_or(i64::MAX).min(1 << 31) - 1;
         let last = i32::try_from(last).unwrap_or(i32::MAX);
         let Some(daily) = Daily::new(one, (one.first, last)) else {
             continue;
         };
-        let days = daily.raw.iter().flatten().count().saturating_sub(thresholds.history_days_min);
-        let typical = daily.typical();
+        let judged = |day: &usize| (period.0..=period.1).contains(&daily.day(*day)) && daily.raw[*day].is_some();
+        let history = daily.raw.iter().take_while(|rate| rate.is_none()).count() + thresholds.history_days_min;
+        let days = (history..daily.len()).filter(judged).count();
+        let typical = typical(&daily);
         if typical.level <= 0.0 || days == 0 {
             continue;
         }
@@ -237,9 +251,35 @@ pub fn expected_false_alarms(series: &[Series], thresholds: &Thresholds) -> f64 
         let skewness = gamma::skewness(typical.level, dispersion)
             .min(typical.skewness + SKEWNESS_SLACK)
             .max(SKEWNESS_MIN);
-        *classes.entry([typical.level, dispersion, skewness].map(class)).or_default() += days as f64;
+        let of_class = classes.entry([typical.level, dispersion, skewness].map(class)).or_default();
+        of_class[usize::from(!daily.squares.is_empty())] += days as f64;
     }
-    classes.into_iter().map(|(kind, days)| days * day_chance(kind, thresholds)).sum()
+    let expected = |(kind, [days, of_networks]): ([i32; 3], [f64; 2])| {
+        let chance = day_chance(kind, thresholds);
+        days * chance + of_networks * chance.min(crowd::chance())
+    };
+    classes.into_iter().map(expected).sum()
+}
+
+/// What a day of a series is like. Of a rare subject most days count next to nothing, and their median says nothing of
+/// the noise; there the mean and the variance do, without the largest days: those may be what is looked for.
+fn typical(daily: &Daily) -> Typical {
+    let typical = daily.typical();
+    let mut rates: Vec<f64> = daily.raw.iter().flatten().copied().collect();
+    if typical.level >= LEVEL_OF_COUNTS || rates.len() < BURST_DAYS {
+        return typical;
+    }
+    rates.sort_unstable_by(f64::total_cmp);
+    rates.truncate(rates.len() - rates.len().div_ceil(BURST_DAYS));
+    let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / rates.len() as f64;
+    let level = mean(&mut rates.iter().copied());
+    let variance = mean(&mut rates.iter().map(|rate| (rate - level).powi(2)));
+    Typical {
+        level,
+        // Rare counts are Poisson's at least.
+        variance: variance.max(level),
+        skewness: f64::INFINITY,
+    }
 }
 
 fn class(value: f64) -> i32 {

@@ -16,6 +16,9 @@ const SIZE_MIN: f64 = 3.4;
 /// Least size of an up or a down relative to the level.
 const LEG_PART: f64 = 0.06;
 
+/// Least size of the first and of the last up or down, relative to the median of all.
+const END_LEG_PART: f64 = 0.5;
+
 /// Most days from a turn to the next.
 const LEG_DAYS_MAX: usize = 10;
 
@@ -72,8 +75,9 @@ pub(crate) fn zones(rates: &[f64], level: &[f64], noise: &[f64]) -> Vec<Zone> {
     for next in 1..=turns.len() {
         let goes_on = next < turns.len() && turns[next].at - turns[next - 1].at <= LEG_DAYS_MAX;
         if !goes_on {
-            if next - start > LEGS_MIN {
-                let zone = zone(&turns[start..next], &wave, &short, noise);
+            let of_swing = trimmed(&turns[start..next], &short);
+            if of_swing.len() > LEGS_MIN {
+                let zone = zone(of_swing, &wave, &short, noise);
                 if zone.size >= SIZE_MIN {
                     found.push(zone);
                 }
@@ -106,6 +110,21 @@ fn turns(wave: &[f64], least: &[f64]) -> Vec<Turn> {
             rising = Some(true);
             high = day;
         }
+    }
+    turns
+}
+
+/// `turns` without those at the ends whose leg is small beside the others in the means themselves: a calm beside a
+/// swing looks like a leg of it, as the mean around its days has part of the swing.
+fn trimmed<'a>(mut turns: &'a [Turn], short: &[f64]) -> &'a [Turn] {
+    let leg = |pair: &[Turn]| (short[pair[0].at] - short[pair[1].at]) * if pair[0].crest { 1.0 } else { -1.0 };
+    let mut legs: Vec<f64> = turns.windows(2).map(leg).collect();
+    let least = END_LEG_PART * median(&mut legs);
+    while turns.len() > 2 && leg(&turns[..2]) < least {
+        turns = &turns[1..];
+    }
+    while turns.len() > 2 && leg(&turns[turns.len() - 2..]) < least {
+        turns = &turns[..turns.len() - 1];
     }
     turns
 }

@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "what a test makes itself is sound")]
 
 use hirundo_analysis::Day;
-use hirundo_analysis::course::{Options, courses, crossings};
+use hirundo_analysis::course::{self, Options, courses, courses_seen, crossings};
+use hirundo_analysis::crowd::Seen;
 use hirundo_analysis::exposure;
 use hirundo_analysis::finding::{Course, Finding, Measure, Subject, Trend};
 use hirundo_analysis::series::{Counts, Coverage, Series};
 use hirundo_analysis::surge::{Thresholds, expected_false_alarms};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution as _, Gamma, Poisson};
+use rand_distr::{Distribution as _, Gamma, Normal, Poisson};
 
 /// First day of every series here, a Saturday; the period begins 90 days later.
 const FIRST: Day = 19_000;
@@ -22,6 +23,10 @@ const PERIOD: (Day, Day) = (START, FIRST + DAYS - 1);
 fn count(mean: f64, dispersion: f64, dice: &mut ChaCha8Rng) -> f64 {
     if mean <= 0.0 {
         return 0.0;
+    }
+    if dispersion < 1.0 {
+        let deviation = (dispersion * mean).sqrt();
+        return Normal::new(mean, deviation).unwrap().sample(dice).round().max(0.0);
     }
     let rate = if dispersion > 1.0 {
         Gamma::new(mean / (dispersion - 1.0), dispersion - 1.0).unwrap().sample(dice)
@@ -43,6 +48,7 @@ fn bare(subject: Subject, rates: Vec<Option<f64>>) -> Series {
         counts: rates.iter().map(|rate| rate.unwrap_or(0.0)).collect(),
         exposure: rates.iter().map(|rate| f64::from(u8::from(rate.is_some()))).collect(),
         rates,
+        squares: Vec::new(),
     }
 }
 
@@ -338,8 +344,8 @@ fn false_alarms_are_as_many_as_expected() {
     };
     for (level, dispersion) in [(30.0, 1.0), (100.0, 3.0), (1000.0, 10.0)] {
         let series: Vec<Series> = (0..300).map(|seed| noisy(|_| level, dispersion, 90_000 + seed)).collect();
-        let expected = expected_false_alarms(&series, &loose);
         let whole = (FIRST, FIRST + DAYS - 1);
+        let expected = expected_false_alarms(&series, whole, &loose);
         let found = series.iter().flat_map(|series| courses(series, whole, &options));
         let alarms = found.filter(|finding| finding.course.slug() == "surge").count() as f64;
         assert!(
@@ -372,6 +378,7 @@ fn an_outage_of_half_the_sensors_is_not_told() {
             subject: Subject::Total,
             measure: Measure::Packets,
             counts: rows.collect(),
+            pairs: Vec::new(),
         };
         let coverage = Coverage { first: FIRST, up };
         let shares = exposure::usual_shares(&coverage, &counts, None);
@@ -479,7 +486,7 @@ fn hostile_series_are_bounded_and_do_not_panic() {
             }
         }
         assert!(crossings(&cases, PERIOD, &Options::default()).len() < cases.len() * cases.len());
-        assert!(expected_false_alarms(&cases, &Thresholds::default()).is_finite());
+        assert!(expected_false_alarms(&cases, PERIOD, &Thresholds::default()).is_finite());
     }
 }
 
@@ -559,4 +566,283 @@ fn findings_of_one_series_never_contradict_each_other() {
             }
         }
     }
+}
+
+#[test]
+fn a_slight_drift_before_a_fall_leaves_its_begin_where_it_is() {
+    // A drift of two per cent in a quarter would not be told; the fall loses two per cent a day.
+    let level = |day: i32| {
+        if day < 20 {
+            1060.0 - 0.3 * f64::from(day - 20)
+        } else {
+            ramp(20, 39, 1060.0, 640.0)(day)
+        }
+    };
+    check("drift and fall", 20, 0.3, level, |found| {
+        let trends = trends(found);
+        trends.len() == 1 && near(trends[0].from, 20, 3) && near(trends[0].to, 45, 3)
+    });
+}
+
+#[test]
+fn a_decline_that_goes_on_is_told_from_the_first_day_of_the_period() {
+    // It falls by 1.5 a day before the period and by 3.4 in it: the bend's day is known to some days only.
+    let bent = |at: i32| move |day: i32| 1440.0 - if day < at { 1.5 } else { 3.4 } * f64::from(day - at);
+    check("bend at the first day", 20, 0.25, bent(0), |found| {
+        let trends = trends(found);
+        trends.len() == 1 && trends[0].from == START && trends[0].open && (trends[0].factor - 0.79).abs() < 0.03
+    });
+    // A bend well inside the period keeps its day.
+    check("bend inside", 19, 0.25, bent(35), |found| {
+        let steeper = trends(found).into_iter().filter_map(|trend| trend.steeper_from).next();
+        steeper.is_some_and(|day| near(day, 35, 10))
+    });
+}
+
+#[test]
+fn a_count_within_poissons_noise_is_no_surge_however_regular_the_weeks_before_were() {
+    let regular = |extra: f64| {
+        let rates = (0..DAYS).map(|day| Some(25.0 + f64::from(day % 2) + if day == 130 { extra } else { 0.0 }));
+        told(&bare(Subject::Total, rates.collect()))
+    };
+    assert!(!is(&regular(10.0), "surge"), "{:?}", regular(10.0));
+    assert!(is(&regular(40.0), "surge"));
+    // Half of the sensors saw fourteen where seven or eight were due.
+    let thin = |seen: f64| {
+        let mut series = bare(Subject::Total, (0..DAYS).map(|day| Some(15.0 + f64::from(day % 2))).collect());
+        for day in 120..130 {
+            (series.exposure[day], series.rates[day]) = (0.5, Some(15.0));
+        }
+        (series.counts[125], series.rates[125]) = (seen, Some(seen / 0.5));
+        told(&series)
+    };
+    assert!(!is(&thin(14.0), "surge"), "{:?}", thin(14.0));
+    assert!(is(&thin(60.0), "surge"));
+}
+
+/// Days of a network: each source with its rate and the days (0 is the first of the period) on which it is there.
+fn network(sources: &[(f64, std::ops::Range<i32>)], seed: u64) -> Series {
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    let mut series = bare(Subject::Network(64_500), vec![Some(0.0); 180]);
+    series.squares = vec![0.0; 180];
+    for (rate, days) in sources {
+        for (at, _) in (-90..90).enumerate().filter(|(_, day)| days.contains(day)) {
+            let sent = count(*rate, 1.0, &mut dice);
+            series.rates[at] = series.rates[at].map(|rate| rate + sent);
+            series.squares[at] += sent * (sent - 1.0);
+        }
+    }
+    series.counts = series.rates.iter().map(|rate| rate.unwrap_or(0.0)).collect();
+    series
+}
+
+#[test]
+fn a_heavy_source_that_comes_and_goes_is_no_course_of_its_network() {
+    let base = || vec![(8.0, -90..90); 10];
+    for seed in 0..20 {
+        for days in [20..50, 40..90, 30..31] {
+            let mut sources = base();
+            sources.push((300.0, days));
+            let found = told(&network(&sources, seed));
+            assert!(found.len() == 1 && is(&found, "steady"), "seed {seed}: {found:?}");
+        }
+        // The same of forty sources is.
+        let mut sources = base();
+        sources.extend(vec![(8.0, 20..50); 40]);
+        let found = told(&network(&sources, seed));
+        assert!(is(&found, "bulge"), "seed {seed}: {found:?}");
+        // And where single sources are not known, the heavy one's days are as well.
+        let mut sources = base();
+        sources.push((300.0, 20..50));
+        let found = told(&Series {
+            squares: Vec::new(),
+            ..network(&sources, seed)
+        });
+        assert!(is(&found, "bulge"), "seed {seed}: {found:?}");
+    }
+}
+
+#[test]
+fn sources_that_come_and_go_give_almost_no_findings() {
+    let mut alarms = 0;
+    for seed in 0..200 {
+        let mut dice = ChaCha8Rng::seed_from_u64(900_000 + seed);
+        // Thirty places, each held for about two weeks, with Pareto's rates of exponent 4/3.
+        let mut sources = Vec::new();
+        for place in 0..30 {
+            let mut day = -90 - place % 14;
+            while day < 90 {
+                let uniform = (count(1000.0, 300.0, &mut dice) / 3000.0).clamp(0.001, 0.999);
+                let lease = 7 + i32::try_from(seed).unwrap() * 7 % 14;
+                sources.push((2.0 * uniform.powf(-0.75), day..day + lease));
+                day += lease;
+            }
+        }
+        let found = told(&network(&sources, seed));
+        alarms += found.iter().filter(|finding| finding.course.slug() != "steady").count();
+    }
+    assert!(alarms <= 4, "{alarms} findings in 200 networks");
+}
+
+#[test]
+fn an_outage_is_no_fall_of_what_was_sent_to_one_sensor() {
+    let seen = |down: std::ops::Range<i32>, rate: &dyn Fn(usize, i32) -> f64, seed: u64| {
+        let mut dice = ChaCha8Rng::seed_from_u64(seed);
+        let is_down = |sensor: usize, day: i32| sensor == 0 && down.contains(&day);
+        let up: Vec<Vec<f64>> = (0..4)
+            .map(|sensor| (-90..90).map(|day| f64::from(u8::from(!is_down(sensor, day)))).collect())
+            .collect();
+        let counts = (0..4).map(|sensor| {
+            let of_day = |day: i32| {
+                if is_down(sensor, day) {
+                    0.0
+                } else {
+                    count(rate(sensor, day), 1.0, &mut dice)
+                }
+            };
+            (-90..90).map(of_day).collect()
+        });
+        let counts = Counts {
+            subject: Subject::Total,
+            measure: Measure::Packets,
+            counts: counts.collect(),
+            pairs: Vec::new(),
+        };
+        let coverage = Coverage { first: FIRST, up };
+        // One source sends to the first sensor and, in other months, to the others: the usual shares know it not.
+        let series = exposure::series(&coverage, &counts, &[0.25; 4]);
+        let seen = Seen {
+            coverage: &coverage,
+            counts: &counts,
+        };
+        (
+            courses(&series, PERIOD, &Options::default()),
+            courses_seen(&series, Some(&seen), PERIOD, &Options::default()),
+        )
+    };
+    let mut without = 0;
+    for seed in 0..20 {
+        let one_sensor = |sensor: usize, _: i32| if sensor == 0 { 60.0 } else { 2.0 };
+        for days in [20..21, 20..35, 20..60, 60..90] {
+            let (told, checked) = seen(days, &one_sensor, seed);
+            without += usize::from(!is(&told, "steady"));
+            assert!(checked.len() == 1 && is(&checked, "steady"), "seed {seed}: {checked:?}");
+        }
+        // What the other sensors see as well is told.
+        let all = |_: usize, day: i32| if (20..45).contains(&day) { 20.0 } else { 60.0 };
+        let (_, checked) = seen(25..40, &all, seed);
+        assert!(
+            checked
+                .iter()
+                .any(|finding| matches!(finding.course, Course::Bulge { factor, .. } if factor < 0.5)),
+            "seed {seed}: {checked:?}"
+        );
+    }
+    assert!(without >= 60, "the outage must be one that looks like a fall: {without} of 80");
+}
+
+#[test]
+fn false_alarms_are_expected_of_the_period_and_of_rare_subjects_too() {
+    let options = Options::default();
+    let series: Vec<Series> = (0..20).map(|seed| noisy(|_| 40.0, 5.0, seed)).collect();
+    let whole = expected_false_alarms(&series, (FIRST, FIRST + DAYS - 1), &options.thresholds);
+    let period = expected_false_alarms(&series, PERIOD, &options.thresholds);
+    assert!(
+        period > 0.0 && (0.4..0.7).contains(&(period / whole)),
+        "{period} in the period, {whole} in all days"
+    );
+    // Most days nothing, then many packets at once: the median is nought and says nothing.
+    let rare: Vec<Series> = (0..20).map(|seed| noisy(|_| 2.5, 15.0, seed)).collect();
+    assert!(expected_false_alarms(&rare, PERIOD, &options.thresholds) > 1.0);
+    // Where single sources are known a surge must stand out of them too.
+    let known = |series: &Series| Series {
+        squares: vec![400.0; 180],
+        ..series.clone()
+    };
+    let known: Vec<Series> = rare.iter().map(known).collect();
+    assert!(expected_false_alarms(&known, PERIOD, &options.thresholds) < 0.2);
+    // Other courses are expected of every series that is fitted, and of those alone.
+    let all = |series: &[Series]| course::expected_false_alarms(series, PERIOD, &options);
+    let calm: Vec<Series> = (0..20).map(|seed| noisy(|_| 40.0, 1.0, seed)).collect();
+    let surges = expected_false_alarms(&calm, PERIOD, &options.thresholds);
+    assert!((all(&calm) - surges - 20.0 * course::MOVEMENT_CHANCE).abs() < 1e-9);
+    assert!(all(&[bare(Subject::Total, vec![Some(0.5); 180])]) < 1e-6);
+}
+
+#[test]
+fn few_sources_more_or_less_for_some_weeks_are_no_course() {
+    // Forty sources, five of which stay away for three weeks; then four hundred, of which half do.
+    for (all, away, is_told) in [(40.0, 5.0, false), (400.0, 200.0, true)] {
+        let rates: Vec<f64> = (-90..90)
+            .map(|day| if (20..41).contains(&day) { all - away } else { all })
+            .collect();
+        let counts = Counts {
+            subject: Subject::Region("KR".to_owned()),
+            measure: Measure::Sources,
+            counts: vec![rates.clone(), rates],
+            pairs: Vec::new(),
+        };
+        let coverage = Coverage {
+            first: FIRST,
+            up: vec![vec![1.0; 180]; 2],
+        };
+        let found = told(&exposure::series(&coverage, &counts, &[0.5, 0.5]));
+        assert_eq!(is(&found, "bulge"), is_told, "{found:?}");
+    }
+}
+
+#[test]
+fn other_courses_are_as_rare_in_noise_as_expected() {
+    let (mut found, mut series) = (0.0, 0.0);
+    for (kind, level) in (0..).zip([2.5, 5.0, 12.0, 40.0, 150.0, 2000.0]) {
+        for (sort, dispersion) in (0..).zip([0.1, 1.0, 2.0, 5.0, 15.0]) {
+            for seed in 0..100 {
+                let told = told(&noisy(|_| level, dispersion, 1_000_000 + 10_000 * kind + 1000 * sort + seed));
+                let other = |finding: &&Finding| !matches!(finding.course.slug(), "steady" | "surge");
+                found += told.iter().filter(other).count() as f64;
+                series += 1.0;
+            }
+        }
+    }
+    let expected = course::MOVEMENT_CHANCE * series;
+    assert!(found <= expected + 3.0 * expected.sqrt(), "{found} found, {expected} expected");
+}
+
+#[test]
+fn growth_that_begins_slowly_is_told_from_about_its_first_days() {
+    // Some days' growth is there before the straight line that fits best leaves the level.
+    let level = |day: i32| {
+        360.0
+            + if day < 20 {
+                0.0
+            } else {
+                (12.0 * 1.35f64.powi(day - 20)).min(420.0)
+            }
+    };
+    check("growth by a third a day", 18, 0.25, level, |found| {
+        trends(found).iter().any(|trend| near(trend.from, 20, 3) && trend.factor > 1.6)
+    });
+    // A straight rise keeps its day.
+    check("straight", 20, 0.25, ramp(20, 39, 360.0, 780.0), |found| {
+        trends(found).iter().any(|trend| near(trend.from, 20, 2))
+    });
+}
+
+#[test]
+fn a_calm_before_a_swing_is_no_part_of_it() {
+    // Waves of a week on a level that they raise: the mean around the last calm days has part of the first wave.
+    let wave = |day: i32| {
+        let place = f64::from((day - 10).rem_euclid(7));
+        1300.0
+            + if (10..66).contains(&day) {
+                40.0 + 430.0 * (place - 3.5).abs() / 3.5
+            } else {
+                0.0
+            }
+    };
+    check("waves after a calm", 20, 0.4, wave, |found| {
+        found
+            .iter()
+            .any(|finding| matches!(finding.course, Course::Swing { from, to, .. } if near(from, 10, 4) && near(to, 65, 4)))
+    });
 }

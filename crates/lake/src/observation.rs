@@ -78,7 +78,8 @@ impl Question {
         Question::new("mark_days", template, &[("lead_in", date(lead_in)), ("last", date(last))])
     }
 
-    /// Day by day at each sensor, the `limit` busiest autonomous systems: day, sensor, asn, packets, sources.
+    /// Day by day at each sensor, the `limit` busiest autonomous systems: day, sensor, asn, packets, sources, pairs (of
+    /// packets with one source, in both orders).
     #[must_use]
     pub fn network_days(lead_in: i32, period: Days, limit: u32) -> Question {
         let mut values = span(lead_in, period);

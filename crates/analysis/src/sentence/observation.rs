@@ -219,13 +219,13 @@ pub fn detection_limit(name: &str, rate: f64, context: &Context) -> Option<Strin
     ))
 }
 
-/// "At this threshold about 0.4 false alarms are to be expected among 350 series." `None` when the number makes no sense.
+/// "By chance alone about 0.4 false alarms are to be expected among the 350 series examined." `None` when the number makes no sense.
 #[must_use]
 pub fn false_alarms(alarms: &FalseAlarms, context: &Context) -> Option<String> {
     let expected = quantity(alarms.expected)?;
     let series = count(alarms.series);
     Some(context.either(
-        format!("この閾値では、調べた{series}系列に対して約{expected}件の誤検知が見込まれます。"),
-        format!("At this threshold about {expected} false alarms are to be expected among the {series} series examined."),
+        format!("調べた{series}系列では、偶然の変動だけでも約{expected}件の誤検知が見込まれます。"),
+        format!("By chance alone about {expected} false alarms are to be expected among the {series} series examined."),
     ))
 }

@@ -408,6 +408,15 @@ impl Table {
         for (column, measure) in [("packets", Counted::Packets), ("sources", Counted::Sources)] {
             let Ok(values) = rows.counts(column) else { continue };
             let mut counts = self.of(rows, &subjects, &values, measure)?;
+            if let Ok(pairs) = rows.counts("pairs") {
+                let pairs = match measure {
+                    Counted::Packets => pairs,
+                    Counted::Sources => values,
+                };
+                for (counts, pairs) in counts.iter_mut().zip(self.of(rows, &subjects, &pairs, measure)?) {
+                    counts.pairs = pairs.counts;
+                }
+            }
             counts.sort_by(|a, b| total(b).total_cmp(&total(a)));
             if name.contains("region") {
                 out.push(sum(&counts, sum_of(name), measure, self));
@@ -448,6 +457,7 @@ impl Table {
                 subject: subject.clone(),
                 measure,
                 counts,
+                pairs: Vec::new(),
             })
             .collect())
     }
@@ -475,5 +485,10 @@ fn sum(all: &[Counts], subject: About, measure: Counted, table: &Table) -> Count
             }
         }
     }
-    Counts { subject, measure, counts }
+    Counts {
+        subject,
+        measure,
+        counts,
+        pairs: Vec::new(),
+    }
 }

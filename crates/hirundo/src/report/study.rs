@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt};
 use hirundo_analysis::attack::{Attacks, Observation, Row, attacks};
-use hirundo_analysis::course::{Options, courses, crossings};
+use hirundo_analysis::course::{Options, courses_seen, crossings, expected_false_alarms};
+use hirundo_analysis::crowd::Seen;
 use hirundo_analysis::exposure::{series, usual_shares};
 use hirundo_analysis::finding::{Course, Finding, Measure, Origin, Subject};
 use hirundo_analysis::origin::{Evidence, Shift, damping, origin};
 use hirundo_analysis::outage::{self, Cause, Grid, Outage, outages};
 use hirundo_analysis::series::{Counts, Series};
-use hirundo_analysis::surge::expected_false_alarms;
 use hirundo_analysis::together::{Rule, Together, together};
 use hirundo_lake::{Filter, Measure as Asked, Question, Roster, Session, Subject as Of};
 
@@ -59,7 +59,7 @@ pub struct Study {
     pub series: Vec<Series>,
     /// What was found, the most surprising first.
     pub findings: Vec<Finding>,
-    /// False alarms to be expected of the surge rule, over all series.
+    /// False alarms to be expected of noise alone, over all series.
     pub false_alarms: f64,
     /// Denial of service seen in backscatter.
     pub attacks: Attacks,
@@ -147,12 +147,12 @@ impl Study {
         let begun = crate::clock::now();
         let series = rates(&facts);
         let options = Options::default();
-        let mut findings = found(&series, days, &options, threads);
+        let mut findings = found(&facts, &series, days, &options, threads);
         for ranking in [&facts.ports, &facts.regions] {
             findings.extend(crossings(&compared(ranking, &series), days, &options));
         }
         findings.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.id.cmp(&b.id)));
-        let false_alarms = expected_false_alarms(&series, &options.thresholds);
+        let false_alarms = expected_false_alarms(&series, days, &options);
         let attacks = find_attacks(&facts, &further.victims, &further.attack_rows)?;
         let behaviour = Behaviour::of(&facts, extent, sent, home)?;
         let secs = (crate::clock::now() - begun).as_seconds_f64();
@@ -238,7 +238,7 @@ fn falls(series: &[Series], days: (i32, i32)) -> Result<Vec<Outage>> {
 }
 
 /// Findings of all series, each series by itself.
-fn found(series: &[Series], days: (i32, i32), options: &Options, threads: usize) -> Vec<Finding> {
+fn found(facts: &Facts, series: &[Series], days: (i32, i32), options: &Options, threads: usize) -> Vec<Finding> {
     // Sources come and go with their leases, whatever the traffic does.
     let of_sources = Options {
         factor_min: SOURCES_FACTOR_MIN,
@@ -250,12 +250,21 @@ fn found(series: &[Series], days: (i32, i32), options: &Options, threads: usize)
         growth_factor_min: NETWORK_FACTOR_MIN,
         ..*options
     };
-    let told = |series: &Series| match (&series.subject, series.measure) {
-        (Subject::Network(_), _) => courses(series, days, &of_networks),
-        (_, Measure::Packets) => courses(series, days, options),
-        (_, Measure::Sources) => courses(series, days, &of_sources),
+    let told = |(series, counts): &(&Series, &Counts)| {
+        let options = match (&series.subject, series.measure) {
+            (Subject::Network(_), _) => &of_networks,
+            (_, Measure::Packets) => options,
+            (_, Measure::Sources) => &of_sources,
+        };
+        let seen = Seen {
+            coverage: &facts.coverage,
+            counts,
+        };
+        courses_seen(series, Some(&seen), days, options)
     };
-    on_threads(threads, series, told).into_iter().flatten().collect()
+    // Each series was made of the counts in the same place.
+    let made: Vec<(&Series, &Counts)> = series.iter().zip(&facts.counts).collect();
+    on_threads(threads, &made, told).into_iter().flatten().collect()
 }
 
 /// Makes something of each item on at most so many threads; the results in the order of the items. Items next to each
