@@ -465,5 +465,5 @@ fn line(daily: &Daily, days: std::ops::Range<usize>) -> Option<Line> {
     let level = usable.iter().map(|(_, rate)| rate).sum::<f64>() / count;
     let sum = |of: &dyn Fn(f64, f64) -> f64| usable.iter().map(|(day, rate)| of(day - middle, rate - level)).sum::<f64>();
     let slope = sum(&|day, rate| day * rate) / sum(&|day, _| day * day);
-    (usable.len() >= WEEK && slope.is_finite()).then(|| Line { middle, level, slope })
+    (usable.len() >= WEEK && slope.is_finite()).then_some(Line { middle, level, slope })
 }
