@@ -280,6 +280,7 @@ impl Shapes {
     }
 
     #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
     fn number(&mut self, key: u128) -> u16 {
         let (low, high) = (key as u64, (key >> 64) as u64);
         // The golden ratio as a 64-bit fraction, after Knuth.

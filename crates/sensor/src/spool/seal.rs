@@ -56,6 +56,7 @@ pub(super) struct Sealer {
     spare_journal: Spare,
     queue: Mutex<Queue>,
     changed: Condvar,
+    #[allow(clippy::vec_box, reason = "they go from hand to hand in their boxes")]
     spare: Mutex<Vec<Box<Builder>>>,
     /// Of the last batch; its memory is used again.
     encoded: Mutex<Vec<u8>>,
