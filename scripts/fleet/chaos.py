@@ -166,7 +166,7 @@ class Fleet:
             "blackout": lambda: self.network.black_out(True),
             "kill-sensor": lambda: self.sensors[target].kill(),
             "kill-collector": lambda: self.collectors[target].kill(),
-            "fill-spool": lambda: fill(self.sensors[target].folder),
+            "fill-spool": lambda: self.sensors[target].fill(self.sensors[target].folder),
             "fill-lake": lambda: fill(self.disk),
             "step-clock": lambda: self.step(target, event.value),
         }
@@ -183,7 +183,7 @@ class Fleet:
             "blackout": lambda: self.network.black_out(False),
             "kill-sensor": lambda: self.sensors[target].restart(),
             "kill-collector": lambda: self.collectors[target].restart(),
-            "fill-spool": lambda: free(self.sensors[target].folder),
+            "fill-spool": lambda: self.sensors[target].free(self.sensors[target].folder),
             "fill-lake": lambda: free(self.disk),
             "step-clock": lambda: self.step(target, 0),
         }

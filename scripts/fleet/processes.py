@@ -44,6 +44,8 @@ class Process:
         self.again_at = 0.0
         # When it did not run, monotonic seconds: from, until.
         self.away = []
+        # Since when its disk is full, monotonic seconds.
+        self.full_since = None
         # Exit codes with which it ended although nobody killed it.
         self.ended = []
         self.starts = 0
@@ -65,10 +67,20 @@ class Process:
         self.wanted = False
         if self.child is None:
             return
-        self.away.append([time.monotonic(), None])
+        # What it took while its disk was full is in its memory only, and goes with it: nobody was there, in effect, since then.
+        self.away.append([self.full_since or time.monotonic(), None])
         self.child.kill()
         self.child.wait()
         self.child = None
+
+    def fill(self, folder):
+        """Fills its disk."""
+        fill(folder)
+        self.full_since = time.monotonic()
+
+    def free(self, folder):
+        free(folder)
+        self.full_since = None
 
     def restart(self):
         if self.child is None:

@@ -1,12 +1,15 @@
 """Tests of what a verdict rests on: `python3 -B -m unittest discover -s scripts/fleet`."""
 
 import argparse
+import os
 import struct
+import time
 import unittest
 
 import generator
 import plan
 import verdict
+from processes import Process
 from verdict import Count
 
 
@@ -47,6 +50,15 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(verdict.by_presence([(200, 210)], nexts, times, away), (10, 0))
         self.assertEqual(verdict.by_presence([(0, 10), (195, 205)], nexts, times, away), (10, 10))
         self.assertEqual(verdict.by_presence([(390, 400)], nexts, times, [(39.0, None)]), (10, 0))
+
+    def test_what_a_full_disk_kept_from_the_journal_goes_with_the_process(self):
+        for full_since, begin in ((None, None), (7.0, 7.0)):
+            process = Process("s00", ["sleep", "60"], os.devnull)
+            process.start()
+            process.full_since, before = full_since, time.monotonic()
+            process.kill()
+            self.assertGreaterEqual(process.away[0][0], begin or before)
+            self.assertEqual(process.away[0][0] == 7.0, begin == 7.0)
 
     def check(self, count, stretches, expected, generated=100):
         faults = list(verdict.faults_of("s00", count, generated, stretches))
