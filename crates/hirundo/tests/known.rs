@@ -7,11 +7,10 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use scenario_support::Simulated;
+use scenario_support::quarters;
 use serde_json::Value;
-use support::{Lake, Ran, hirundo, run, shared};
+use support::{Ran, hirundo, run, shared};
 
 /// Some entries of the catalogue.
 const SAMPLE: &str = concat!(
@@ -32,16 +31,6 @@ Words.
 <!-- phenomenon: port-554-tcp.packets.bulge.2022-04-03 -->
 Words.
 ";
-
-/// The lake of two quarters, made once for all tests of this file.
-fn quarters() -> &'static (Simulated, Lake) {
-    static QUARTERS: OnceLock<(Simulated, Lake)> = OnceLock::new();
-    QUARTERS.get_or_init(|| {
-        let simulated = Simulated::new("two-quarters-2022");
-        let lake = simulated.ingest();
-        (simulated, lake)
-    })
-}
 
 fn catalogue() -> String {
     let path = shared("feeds/cisa-kev/known_exploited_vulnerabilities.json");

@@ -9,24 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use scenario_support::Simulated;
+use scenario_support::quarters;
 use serde_json::Value;
-use support::{Lake, Ran};
+use support::Ran;
 
 /// Days that a date may be off.
 const DAYS_OFF: i64 = 3;
 /// Part that a factor may be off.
 const FACTOR_OFF: f64 = 0.15;
-
-/// The lake of two quarters, made once for all tests of this file.
-fn quarters() -> &'static (Simulated, Lake) {
-    static QUARTERS: OnceLock<(Simulated, Lake)> = OnceLock::new();
-    QUARTERS.get_or_init(|| {
-        let simulated = Simulated::new("two-quarters-2022");
-        let lake = simulated.ingest();
-        (simulated, lake)
-    })
-}
 
 /// Runs `report` in a folder of its own.
 fn report(name: &str, args: &[&str]) -> (PathBuf, Ran) {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use hirundo_packet::capture::Capture;
 use hirundo_simulator::{Scenario, TRUTH_FILE, Tool, senders, simulate};
@@ -242,4 +243,15 @@ pub(crate) fn same<V: PartialEq + Debug>(what: &str, truth: &BTreeMap<String, V>
         truth.len(),
         shown.join("\n")
     );
+}
+
+/// The lake of two quarters, made once for all tests of a file.
+#[allow(dead_code, reason = "not every test needs it")]
+pub(crate) fn quarters() -> &'static (Simulated, Lake) {
+    static QUARTERS: OnceLock<(Simulated, Lake)> = OnceLock::new();
+    QUARTERS.get_or_init(|| {
+        let simulated = Simulated::new("two-quarters-2022");
+        let lake = simulated.ingest();
+        (simulated, lake)
+    })
 }
