@@ -1,6 +1,7 @@
 //! A batch while it is open: packets and health go in, bytes come out.
 
-use super::columns::{Columns, Lengths, Options};
+use super::columns::Options;
+use super::gather::{Columns, Lengths};
 use super::minutes::Minutes;
 use super::planes::PlaneWriter;
 use super::{BatchError, ENCODED_BYTES_MAX, Header, MINUTES_MAX, Minute, PACKETS_MAX, PAYLOAD_BYTES_ENOUGH, Summary, append_digest};

@@ -3,7 +3,7 @@
 use twox_hash::XxHash3_128;
 
 use super::bytes::{Reader, put_varint, unzigzag, zigzag};
-use super::columns::{Columns, Lengths};
+use super::gather::{Columns, Lengths};
 use super::planes::PlaneWriter;
 use super::{
     BatchError, DIGEST_BYTES, ENCODED_BYTES_MAX, Header, MAGIC, MINUTE_US, MINUTES_MAX, Minute, PACKETS_MAX, VERSION, append_digest,

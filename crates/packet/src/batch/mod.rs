@@ -18,6 +18,7 @@ mod builder;
 mod bytes;
 mod columns;
 mod decoded;
+mod gather;
 mod head;
 mod journal;
 mod minutes;
